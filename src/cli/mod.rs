@@ -1,0 +1,103 @@
+//! The command line: one file a command.
+
+mod demo;
+mod doctor;
+mod explain;
+mod export;
+mod import;
+mod jobs;
+mod plan;
+mod run;
+mod serve;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Exit, Refused};
+use crate::store::Store;
+
+/// Demand forecasts and replenishment plans, every night.
+#[derive(Parser)]
+#[command(name = "granary", version, about, propagate_version = true)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Args, Clone)]
+pub struct Global {
+    /// SQLite file that holds inputs and plans.
+    #[arg(
+        long,
+        global = true,
+        env = "GRANARY_DB",
+        default_value = "granary.db",
+        value_name = "FILE"
+    )]
+    pub db: PathBuf,
+    /// Folder with one TOML per job.
+    #[arg(long, global = true, env = "GRANARY_JOBS", default_value = "jobs", value_name = "DIR")]
+    pub jobs: PathBuf,
+    /// Print the report as JSON on stdout.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Worker threads of the numerical part; 0 takes every core.
+    #[arg(long, global = true, default_value_t = 0, value_name = "N")]
+    pub threads: usize,
+}
+
+impl Global {
+    pub async fn store(&self) -> anyhow::Result<Store> {
+        Store::open(&self.db).await
+    }
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make a realistic retailer, import it, run a night on it and show the plan.
+    Demo(demo::DemoArgs),
+    /// Load files into an input table and print the books.
+    Import(import::ImportArgs),
+    /// Run one job now; safe to repeat.
+    Run(run::RunArgs),
+    /// Run jobs when they are due and serve the plan as a web page.
+    Serve(serve::ServeArgs),
+    /// Show the current plan.
+    Plan(plan::PlanArgs),
+    /// Why this quantity? Every step from history to the order line, or what a finding's code means.
+    Explain(explain::ExplainArgs),
+    /// Write the current plan or its forecasts to a file.
+    Export(export::ExportArgs),
+    /// List the jobs, when they last ran and when they are due.
+    Jobs(jobs::JobsArgs),
+    /// Check the database, the clock, the jobs and the freshness of the data.
+    Doctor(doctor::DoctorArgs),
+}
+
+impl Cli {
+    pub async fn run(self) -> anyhow::Result<Exit> {
+        let global = &self.global;
+        match self.command {
+            Command::Demo(args) => demo::run(global, args).await,
+            Command::Import(args) => import::run(global, args).await,
+            Command::Run(args) => run::run(global, args).await,
+            Command::Serve(args) => serve::run(global, args).await,
+            Command::Plan(args) => plan::run(global, args).await,
+            Command::Explain(args) => explain::run(global, args).await,
+            Command::Export(args) => export::run(global, args).await,
+            Command::Jobs(args) => jobs::run(global, args).await,
+            Command::Doctor(args) => doctor::run(global, args).await,
+        }
+    }
+}
+
+/// Prints an error with its causes on stderr and gives the exit code it stands for.
+pub fn report_error(error: &anyhow::Error) -> ExitCode {
+    eprintln!("error: {error:#}");
+    let exit = error.downcast_ref::<Refused>().map_or(Exit::Failed, |refused| refused.exit);
+    exit.into()
+}

@@ -6,12 +6,15 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use chrono_tz::Tz;
 use granary_models::plan::gates::GateLimits;
-use serde::{Deserialize, Serialize};
+use granary_models::plan_sku::PlanConfig;
+use granary_models::policy::order::Target;
+use granary_models::policy::projection::Shortage;
+use serde::Deserialize;
 
 use super::{Exit, Refused};
 
 /// What a file in `jobs/` says. Unknown keys are refused, because a misspelt limit is no limit.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Job {
     /// Also the file's stem.
@@ -29,16 +32,19 @@ pub struct Job {
     pub defaults: Defaults,
     #[serde(default)]
     pub gates: GateLimits,
+    /// Of the file's text; kept with every run.
+    #[serde(skip)]
+    pub digest: String,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum JobKind {
     /// Pull, forecast, plan, gate, publish.
     Nightly,
 }
 
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Schedule {
     /// Seconds, minutes, hours, day of month, month, day of week. It only wakes the job.
@@ -53,7 +59,7 @@ pub struct Schedule {
 }
 
 /// What happens when a job is due while it still runs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Overlap {
     /// The date waits for the next tick.
@@ -63,7 +69,7 @@ pub enum Overlap {
 
 /// How old the newest day of an input may be, in days before the business date. The day before
 /// the business date has age 1.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Freshness {
     pub sales_max_age_days: i32,
@@ -76,7 +82,7 @@ impl Default for Freshness {
     }
 }
 
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ForecastSettings {
     /// Days that are forecast and published. Planning looks further where lead times need it.
@@ -104,45 +110,57 @@ impl Default for ForecastSettings {
     }
 }
 
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Policy {
-    pub service: Service,
+    /// `{ fill = 0.98 }`: share of demand served from stock; `{ cycle = 0.95 }`: probability of no
+    /// stock-out in a cycle; `"economics"`: every unit that earns more than it costs.
+    pub service: Target,
     /// Unmet demand waits (`true`) or goes elsewhere (`false`, as in most shops).
     pub backorders: bool,
     /// Yearly cost of holding stock as a share of its value.
     pub holding_rate_per_year: f64,
+    /// Lost goodwill per unit short, as a share of the margin.
+    pub stockout_penalty: f64,
+    /// A price break may not buy more than this many days of demand.
+    pub price_break_cover_days: f64,
     /// Longest protection interval that is planned for.
     pub max_protection_days: usize,
 }
 
 impl Default for Policy {
     fn default() -> Policy {
+        let plan = PlanConfig::default();
         Policy {
-            service: Service::Fill(0.98),
+            service: Target::Fill(0.98),
             backorders: false,
-            holding_rate_per_year: 0.25,
+            holding_rate_per_year: plan.holding_rate_per_year,
+            stockout_penalty: plan.stockout_penalty,
+            price_break_cover_days: plan.price_break_cover_days,
             max_protection_days: 90,
         }
     }
 }
 
-/// The service level is always qualified.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Service {
-    /// Share of demand served from stock.
-    Fill(f64),
-    /// Probability of no stock-out in a cycle.
-    Cycle(f64),
-    /// Order what is worth more than it costs; the value is the margin lost again on a shortage
-    /// (goodwill) as a share of the price.
-    Economics(f64),
+impl Policy {
+    pub fn plan_config(&self) -> PlanConfig {
+        PlanConfig {
+            target: self.service,
+            holding_rate_per_year: self.holding_rate_per_year,
+            stockout_penalty: self.stockout_penalty,
+            price_break_cover_days: self.price_break_cover_days,
+            ..PlanConfig::default()
+        }
+    }
+
+    pub fn shortage(&self) -> Shortage {
+        if self.backorders { Shortage::BackOrdered } else { Shortage::Lost }
+    }
 }
 
 /// Stands in for master data that the upstream does not have. Each use is counted in a finding.
 /// What the job leaves out comes from the `[defaults]` of the import map.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Defaults {
     pub lead_time_days: Option<i64>,
@@ -186,7 +204,8 @@ impl Job {
     }
 
     fn parse(text: &str, stem: &str) -> Result<Job, String> {
-        let job: Job = toml::from_str(text).map_err(|error| error.to_string())?;
+        let mut job: Job = toml::from_str(text).map_err(|error| error.to_string())?;
+        job.digest = blake3::hash(text.as_bytes()).to_hex().to_string();
         if job.name != stem {
             return Err(format!("name is {:?}, but the file is called {stem:?}", job.name));
         }
@@ -209,10 +228,11 @@ impl Job {
         range("forecast.paths", self.forecast.paths as f64, 32.0, 4096.0)?;
         range("policy.holding_rate_per_year", self.policy.holding_rate_per_year, 0.0, 10.0)?;
         range("policy.max_protection_days", self.policy.max_protection_days as f64, 1.0, 366.0)?;
+        range("policy.stockout_penalty", self.policy.stockout_penalty, 0.0, 100.0)?;
         match self.policy.service {
-            Service::Fill(fill) => range("policy.service.fill", fill, 0.5, 0.9999),
-            Service::Cycle(cycle) => range("policy.service.cycle", cycle, 0.5, 0.9999),
-            Service::Economics(goodwill) => range("policy.service.economics", goodwill, 0.0, 100.0),
+            Target::Fill(fill) => range("policy.service.fill", fill, 0.5, 0.9999),
+            Target::Cycle(cycle) => range("policy.service.cycle", cycle, 0.5, 0.9999),
+            Target::Economics => Ok(()),
         }
     }
 

@@ -97,6 +97,7 @@ pub fn build(
             key: stable_hash(&item.item_id, &facts.locations[key.location].location_id),
             category: category_of[key.item],
             region: region_of[key.location],
+            weather_region: region_of[key.location],
         });
     }
     if builder.carried_promotions > 0 {

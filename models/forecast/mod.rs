@@ -1,3 +1,4 @@
 //! (being built)
 
+pub mod launch;
 pub mod neighbours;

@@ -7,6 +7,7 @@ mod export;
 mod import;
 mod jobs;
 mod plan;
+mod progress;
 mod run;
 mod serve;
 

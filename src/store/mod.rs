@@ -1,5 +1,7 @@
 //! The database: one writer, many readers, migrations.
 
+pub mod read;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 

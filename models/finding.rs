@@ -68,9 +68,25 @@ codes! {
         "The item was out of stock on every day of its history, so its demand is unknown.";
     ModelFailed, "model_failed", Warning,
         "A model could not be fitted to this series; the fallback named in the detail was used.";
+    EventsIgnored, "events_ignored", Info,
+        "Some shopper events were left out of the similarity of items: see the detail.";
+    NoNeighbours, "no_neighbours", Warning,
+        "No established item resembles this new one; the whole assortment's launches stand in.";
+    NoEarlyInterest, "no_early_interest", Info,
+        "The new item has no views, carts or favourites yet; its neighbours alone set its scale.";
+    NoLaunchSeen, "no_launch_seen", Info,
+        "No item was launched within the history, so a new item is expected to sell evenly.";
     // Supply and planning.
     DefaultUsed, "default_used", Info,
         "Master data had no value; the default of the job's TOML or the import map was used.";
+    PromiseLate, "promise_late", Warning,
+        "A batch started today is not ready for every reservation's promised date.";
+    PromiseNotCovered, "promise_not_covered", Error,
+        "Paid reservations stay without stock: making them loses more than the limit allows.";
+    BatchAtLoss, "batch_at_loss", Warning,
+        "The batch is expected to lose money and is suggested only to keep what was promised.";
+    BatchCapacityShort, "batch_capacity_short", Warning,
+        "The maker's capacity is below what is already reserved, or below its own minimum.";
     // Gates.
     // Service.
 }

@@ -1,1 +1,10 @@
-//! (being built)
+//! Forecasting models: one file each, one registry line each in [`model`].
+
+pub mod demand_class;
+pub mod drivers;
+pub mod mean;
+pub mod model;
+pub mod neighbours;
+pub mod seasonal_naive;
+pub mod ses;
+pub mod sku_forecast;

@@ -1,6 +1,10 @@
 //! The database: one writer, many readers, migrations.
 
+mod bulk;
+pub mod inputs;
+pub mod publish;
 pub mod read;
+pub mod sales;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -29,6 +29,8 @@ pub struct Job {
     #[serde(default)]
     pub policy: Policy,
     #[serde(default)]
+    pub production: Production,
+    #[serde(default)]
     pub defaults: Defaults,
     #[serde(default)]
     pub gates: GateLimits,
@@ -158,6 +160,34 @@ impl Policy {
     }
 }
 
+/// Small batches for items on pre-sale.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Production {
+    /// Length of a season, from the first reservation on.
+    pub season_days: i32,
+    /// Cost of starting one batch, in minor units.
+    pub setup_cost_minor: i64,
+    /// What an unsold unit still brings, as a share of its cost.
+    pub salvage_share: f64,
+    /// Share of reservations that are cancelled before they ship.
+    pub cancellation_rate: f64,
+    /// Share of shipped units that come back.
+    pub return_rate: f64,
+}
+
+impl Default for Production {
+    fn default() -> Production {
+        Production {
+            season_days: 60,
+            setup_cost_minor: 0,
+            salvage_share: 0.3,
+            cancellation_rate: 0.05,
+            return_rate: 0.05,
+        }
+    }
+}
+
 /// Stands in for master data that the upstream does not have. Each use is counted in a finding.
 /// What the job leaves out comes from the `[defaults]` of the import map.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -229,6 +259,10 @@ impl Job {
         range("policy.holding_rate_per_year", self.policy.holding_rate_per_year, 0.0, 10.0)?;
         range("policy.max_protection_days", self.policy.max_protection_days as f64, 1.0, 366.0)?;
         range("policy.stockout_penalty", self.policy.stockout_penalty, 0.0, 100.0)?;
+        range("production.season_days", f64::from(self.production.season_days), 1.0, 366.0)?;
+        range("production.salvage_share", self.production.salvage_share, 0.0, 0.99)?;
+        range("production.cancellation_rate", self.production.cancellation_rate, 0.0, 0.99)?;
+        range("production.return_rate", self.production.return_rate, 0.0, 0.99)?;
         match self.policy.service {
             Target::Fill(fill) => range("policy.service.fill", fill, 0.5, 0.9999),
             Target::Cycle(cycle) => range("policy.service.cycle", cycle, 0.5, 0.9999),

@@ -4,4 +4,4 @@ mod exit;
 mod job;
 
 pub use exit::{Exit, Refused};
-pub use job::{Defaults, ForecastSettings, Freshness, Job, JobKind, Overlap, Policy, Schedule};
+pub use job::{Defaults, ForecastSettings, Freshness, Job, JobKind, Overlap, Policy, Production, Schedule};

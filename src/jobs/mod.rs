@@ -1,1 +1,3 @@
-//! (being built)
+//! What the service does: one job kind, one folder.
+
+pub mod nightly;

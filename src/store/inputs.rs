@@ -203,6 +203,8 @@ pub async fn lots(pool: &SqlitePool, business_date: Day) -> anyhow::Result<Vec<L
 
 #[derive(Clone, Debug)]
 pub struct Order {
+    pub po_id: String,
+    pub line_no: String,
     pub item_id: String,
     pub location_id: String,
     pub supplier_id: String,
@@ -218,14 +220,16 @@ pub struct Order {
 
 /// Orders placed before the business date, as they stood then.
 pub async fn orders(pool: &SqlitePool, business_date: Day) -> anyhow::Result<Vec<Order>> {
-    let sql = "SELECT item_id, location_id, supplier_id, source_location_id, ordered_on, \
-               expected_on, received_on, qty, received_qty, state FROM purchase_order \
+    let sql = "SELECT po_id, line_no, item_id, location_id, supplier_id, source_location_id, \
+               ordered_on, expected_on, received_on, qty, received_qty, state FROM purchase_order \
                WHERE coalesce(ordered_on, expected_on, received_on, '') < ?1 \
                ORDER BY item_id, location_id, po_id, line_no";
     rows(pool, sql, &[business_date], |row| {
         let received_on = optional_day(row, "received_on")?.filter(|day| *day < business_date);
         let state: &str = row.try_get("state")?;
         Ok(Order {
+            po_id: row.try_get("po_id")?,
+            line_no: row.try_get("line_no")?,
             item_id: row.try_get("item_id")?,
             location_id: row.try_get("location_id")?,
             supplier_id: row.try_get("supplier_id")?,
@@ -352,22 +356,24 @@ pub struct Behaviour {
     pub date: Day,
     pub views: i64,
     pub carts: i64,
+    pub favourites: i64,
 }
 
-/// Daily views and carts of every item, summed over places.
+/// Daily views, carts and favourites of every item, summed over places.
 pub async fn behaviour(
     pool: &SqlitePool,
     from: Day,
     business_date: Day,
 ) -> anyhow::Result<Vec<Behaviour>> {
-    let sql = "SELECT item_id, date, sum(views) AS views, sum(carts) AS carts FROM behaviour \
-               WHERE date >= ?1 AND date < ?2 GROUP BY item_id, date ORDER BY item_id, date";
+    let sql = "SELECT item_id, date, sum(views) AS views, sum(carts) AS carts, \
+               sum(favourites) AS favourites FROM behaviour WHERE date >= ?1 AND date < ?2 GROUP BY item_id, date ORDER BY item_id, date";
     rows(pool, sql, &[from, business_date], |row| {
         Ok(Behaviour {
             item_id: row.try_get("item_id")?,
             date: day(row, "date")?,
             views: row.try_get("views")?,
             carts: row.try_get("carts")?,
+            favourites: row.try_get("favourites")?,
         })
     })
     .await

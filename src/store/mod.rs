@@ -1,5 +1,6 @@
 //! The database: one writer, many readers, migrations.
 
+mod attempt;
 mod bulk;
 pub mod inputs;
 pub mod publish;

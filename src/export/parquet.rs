@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use chrono::NaiveDate;
+use polars::io::parquet::write::BatchedWriter;
 use polars::prelude::*;
 
 use super::xlsx::as_float;
@@ -10,7 +11,7 @@ use super::{ExportError, Piece, Sink, Values, rows};
 
 pub struct ParquetSink<W: Write> {
     output: Option<W>,
-    batches: Option<polars::io::parquet::write::BatchedWriter<W>>,
+    batches: Option<BatchedWriter<W>>,
     names: Vec<&'static str>,
 }
 
@@ -26,15 +27,15 @@ fn frame(piece: &Piece) -> PolarsResult<DataFrame> {
         .map(|column| {
             let name = PlSmallStr::from_static(column.name);
             Ok(match &column.values {
-                Values::Text(values) => polars::prelude::Column::new(name, values.as_slice()),
-                Values::Integer(values) => polars::prelude::Column::new(name, values.as_slice()),
-                Values::Number(values) => polars::prelude::Column::new(name, values.as_slice()),
+                Values::Text(values) => Column::new(name, values.as_slice()),
+                Values::Integer(values) => Column::new(name, values.as_slice()),
+                Values::Number(values) => Column::new(name, values.as_slice()),
                 Values::Decimal(values) => {
                     let floats: Vec<f64> = values
                         .iter()
                         .map(|&(units, decimals)| as_float(units, decimals))
                         .collect();
-                    polars::prelude::Column::new(name, floats)
+                    Column::new(name, floats)
                 }
                 Values::Date(values) => {
                     let dates: Vec<Option<i32>> = values
@@ -44,7 +45,7 @@ fn frame(piece: &Piece) -> PolarsResult<DataFrame> {
                             i32::try_from((day - NaiveDate::default()).num_days()).ok()
                         })
                         .collect();
-                    polars::prelude::Column::new(name, dates).cast(&DataType::Date)?
+                    Column::new(name, dates).cast(&DataType::Date)?
                 }
             })
         })

@@ -165,19 +165,6 @@ pub async fn last_successes(db: &mut SqliteConnection) -> sqlx::Result<Vec<Attem
     .await
 }
 
-/// When the present holder's lease on a job's business date runs out, if anyone holds it.
-pub async fn lease_expiry(
-    db: &mut SqliteConnection,
-    job: &str,
-    date: Day,
-) -> sqlx::Result<Option<String>> {
-    sqlx::query_scalar("SELECT expires_at FROM run_lease WHERE job = ? AND business_date = ?")
-        .bind(job)
-        .bind(date.to_string())
-        .fetch_optional(db)
-        .await
-}
-
 pub async fn kpis(db: &mut SqliteConnection, run_id: &str) -> sqlx::Result<Vec<Kpi>> {
     sqlx::query_as("SELECT name, value, unit FROM kpi WHERE run_id = ? ORDER BY name")
         .bind(run_id)

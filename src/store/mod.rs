@@ -4,6 +4,7 @@ mod attempt;
 mod bulk;
 pub mod inputs;
 pub mod publish;
+pub mod read;
 pub mod sales;
 
 use std::path::{Path, PathBuf};

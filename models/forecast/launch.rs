@@ -22,7 +22,10 @@ const RECENT_DAYS: usize = 182;
 /// Neighbours' worth of belief that the neighbourhood sells as the regression says.
 const UNBIASED_NEIGHBOURS: f64 = 3.0;
 /// Neighbours' worth of belief that they scatter as the whole pool does.
-const POOLED_NEIGHBOURS: f64 = 10.0;
+const POOLED_NEIGHBOURS: f64 = 4.0;
+/// Neighbours whose interest promises e^this times as much, or as little, count 0.6 as much: what
+/// an item with two carts lacks against its category, one with fifty has shown by itself.
+const ALIKE_LOG_SCALE: f64 = 0.7;
 /// A neighbour that sold more than this times its prediction is taken at this.
 const RATIO_MAX: f64 = 5.0;
 /// Own sales lose half their weight in this time: what sold lately says more.
@@ -195,6 +198,9 @@ impl LaunchPool {
         let by_level = ScaleModel::fit(&observations, false)
             .ok_or(LaunchError::NothingSold { items: members.len() })?;
         let by_interest = ScaleModel::fit(&observations, true);
+        if std::env::var("DBG").is_ok() {
+            eprintln!("M {by_interest:?}");
+        }
         let day_dispersion = days.dispersion();
         Ok((LaunchPool { members, curve, shape, day_dispersion, by_interest, by_level }, findings))
     }
@@ -224,14 +230,17 @@ impl LaunchPool {
             .iter()
             .filter_map(|&(weight, member)| Some((weight, member.launch.as_ref()?)))
             .collect();
-        let curve = Curve::fit(&launches, &self.curve, self.shape.week);
+        let phi = self.shape.week.max(0.02);
+        let curve = Curve::fit(&launches, &self.curve, phi);
+        let shape = curve.scatter(&launches, phi, self.shape, POOLED_NEIGHBOURS);
         reason.push(step("neighbours", "established items it resembles", neighbours.len() as f64));
         reason.push(step("launches", "of them with a launch to learn from", launches.len() as f64));
 
-        let prior = self.prior(item, &neighbours, &mut reason, &mut findings);
+        let prior = self.prior(item, &neighbours, &curve, &mut reason, &mut findings);
         let first_seen = if item.sales.is_empty() { origin } else { item.sales.start };
         let launched = item.launched.unwrap_or(first_seen);
-        let scale = self.update(prior, item, &curve, launched, origin, &mut reason);
+        let own = OwnSales::of(item, &curve, launched, origin);
+        let scale = self.update(prior, &own, shape.week, &mut reason);
 
         let mean: Vec<f32> = origin
             .until(origin + horizon as i32)
@@ -245,11 +254,17 @@ impl LaunchPool {
         // Whole weeks, not a line through them: a line would cut off the peak of the first week.
         let age = week_since(launched, origin).unwrap_or(0);
         reason.push(step("curve", "demand of this week over the settled", curve.week(age)));
-        let shape = if age < 4 { self.shape.first_month } else { self.shape.later_month };
-        let common = (1.0 + scale.dispersion) * (1.0 + shape) - 1.0;
+        let of_month = if age < 4 { shape.first_month } else { shape.later_month };
+        let common = (1.0 + scale.dispersion) * (1.0 + of_month) - 1.0;
         let dispersion = (1.0 + common) * (1.0 + self.day_dispersion) - 1.0;
         let correlation = if dispersion > 0.0 { common / dispersion } else { 0.0 };
         reason.push(step("dispersion", "variance of a day beyond Poisson over mean²", dispersion));
+        if std::env::var("DBG").is_ok() {
+            eprintln!(
+                "D {} {} {} {} {}",
+                scale.dispersion, of_month, shape.week, self.day_dispersion, self.shape.first_month
+            );
+        }
         let own_sales_weight = scale.own_weight;
         (LaunchForecast { mean, dispersion, correlation, own_sales_weight, reason }, findings)
     }
@@ -259,6 +274,7 @@ impl LaunchPool {
         &self,
         item: &NewItem,
         neighbours: &[(f64, &Member)],
+        curve: &Curve,
         reason: &mut Vec<LaunchStep>,
         findings: &mut Vec<Finding>,
     ) -> Prior {
@@ -277,7 +293,7 @@ impl LaunchPool {
             }
         };
         let estimate = model.predict(&item.interest);
-        let local = Neighbourhood::of(neighbours, model);
+        let local = Neighbourhood::of(neighbours, model, curve, estimate.units_per_day);
         let prior = Prior {
             units_per_day: estimate.units_per_day * local.ratio,
             dispersion: estimate.dispersion - model.dispersion() + local.dispersion,
@@ -296,22 +312,18 @@ impl LaunchPool {
     fn update(
         &self,
         prior: Prior,
-        item: &NewItem,
-        curve: &Curve,
-        launched: Day,
-        origin: Day,
+        own: &OwnSales,
+        week_dispersion: f64,
         reason: &mut Vec<LaunchStep>,
     ) -> Scale {
-        let own = OwnSales::of(item, curve, launched, origin);
-        let weeks_on_sale = f64::from((origin - launched).max(0)) / 7.0;
         let full = 1.0 / prior.dispersion;
         let least = full.min(PRIOR_UNITS_MIN);
-        let shape = full + (least - full) * smooth_step(weeks_on_sale, HANDOVER_WEEKS);
+        let shape = full + (least - full) * smooth_step(own.weeks, HANDOVER_WEEKS);
 
         let rough = (full + own.units) / (full / prior.units_per_day + own.exposure);
         // Var of the own units, Poisson, daily and weekly, over Var were they Poisson alone.
         let spread = 1.0
-            + rough * (self.day_dispersion * own.day_squares + self.shape.week * own.week_squares)
+            + rough * (self.day_dispersion * own.day_squares + week_dispersion * own.week_squares)
                 / own.exposure.max(f64::MIN_POSITIVE);
         let (units, exposure) = (own.units / spread, own.exposure / spread);
         let rate = shape / prior.units_per_day + exposure;
@@ -367,11 +379,11 @@ fn member(item: &Established) -> Member {
 fn fit_pooled_curve(launches: &[&WeekSums]) -> (Curve, ShapeDispersion) {
     let weighted: Vec<(f64, &WeekSums)> = launches.iter().map(|&sums| (1.0, sums)).collect();
     let mut curve = Curve::flat();
-    let mut shape = curve.scatter(&[], 0.1);
+    let mut shape = ShapeDispersion::UNSEEN;
     for _ in 0..3 {
         let phi = shape.week.max(0.02);
         curve = Curve::fit(&weighted, &Curve::flat(), phi);
-        shape = curve.scatter(launches, phi);
+        shape = curve.scatter(&weighted, phi, ShapeDispersion::UNSEEN, 1.0);
     }
     (curve, shape)
 }
@@ -389,6 +401,15 @@ struct Scale {
     own_weight: f64,
 }
 
+/// A neighbour's sales beside what the regression and the curve expect of it.
+struct Compared {
+    weight: f64,
+    units: f64,
+    expected: f64,
+    /// Exposure under the pooled curve over that under the neighbourhood's.
+    by_curve: f64,
+}
+
 /// How the neighbours sold against the regression.
 struct Neighbourhood {
     ratio: f64,
@@ -396,39 +417,56 @@ struct Neighbourhood {
 }
 
 impl Neighbourhood {
-    fn of(neighbours: &[(f64, &Member)], model: &ScaleModel) -> Neighbourhood {
+    /// The regression's levels belong to the pooled curve. A neighbourhood whose launches run
+    /// otherwise reaches the same sales from another settled level, so its own curve's exposure
+    /// stands under its ratio.
+    fn of(
+        neighbours: &[(f64, &Member)],
+        model: &ScaleModel,
+        curve: &Curve,
+        asked_per_day: f64,
+    ) -> Neighbourhood {
         let phi = model.dispersion();
-        let predicted: Vec<(f64, f64, f64)> = neighbours
+        let compared: Vec<Compared> = neighbours
             .iter()
             .filter(|(_, member)| member.observation.exposure_days > 0.0)
             .map(|&(weight, member)| {
                 let seen = &member.observation;
-                let expected = model.predict(&seen.interest).units_per_day * seen.exposure_days;
-                (weight, seen.units, expected)
+                let exposure = match &member.launch {
+                    Some(sums) => curve.settled_exposure(sums),
+                    None => seen.exposure_days,
+                };
+                let per_day = model.predict(&seen.interest).units_per_day;
+                let apart = (per_day / asked_per_day).ln() / ALIKE_LOG_SCALE;
+                Compared {
+                    weight: weight * (-0.5 * apart * apart).exp(),
+                    units: seen.units,
+                    expected: per_day * exposure,
+                    by_curve: seen.exposure_days / exposure,
+                }
             })
             .collect();
-        let (mut weights, mut squares, mut sum) = (0.0, 0.0, 0.0);
-        for &(weight, units, expected) in &predicted {
+        let (mut weights, mut squares, mut sum, mut by_curve) = (0.0, 0.0, 0.0, 0.0);
+        for item in &compared {
             // What the item tells of the ratio, against one with endless sales.
-            let telling = weight * phi * expected / (1.0 + phi * expected);
+            let telling = item.weight * phi * item.expected / (1.0 + phi * item.expected);
             weights += telling;
             squares += telling * telling;
-            sum += telling * (units / expected).min(RATIO_MAX);
+            sum += telling * (item.units / item.expected).min(RATIO_MAX);
+            by_curve += telling * item.by_curve;
         }
         if squares <= 0.0 {
             return Neighbourhood { ratio: 1.0, dispersion: phi };
         }
-        let offered: f64 = predicted.iter().map(|&(weight, _, _)| weight).sum();
+        let offered: f64 = compared.iter().map(|item| item.weight).sum();
         let count = weights * weights / squares * (weights / offered);
         let trust = count / (count + UNBIASED_NEIGHBOURS);
-        let ratio = 1.0 + trust * (sum / weights - 1.0);
+        let ratio = trust * sum / weights + (1.0 - trust) * by_curve / weights;
         let mut moments = Moments::default();
-        for &(weight, units, expected) in &predicted {
-            moments.add_weighted(units, expected * ratio, phi, weight / weights * count);
+        for item in &compared {
+            moments.add(item.units, item.expected * ratio, phi, item.weight / weights * count);
         }
-        let local = moments.information();
-        let scatter = if local > 0.0 { moments.dispersion(phi) } else { phi };
-        let dispersion = (local * scatter + POOLED_NEIGHBOURS * phi) / (local + POOLED_NEIGHBOURS);
+        let dispersion = moments.dispersion(phi, POOLED_NEIGHBOURS);
         Neighbourhood { ratio, dispersion: dispersion + trust * trust * phi / count }
     }
 }
@@ -436,6 +474,8 @@ impl Neighbourhood {
 /// Own sales in the terms of the settled scale, older days fading.
 #[derive(Clone, Copy, Debug, Default)]
 struct OwnSales {
+    /// Since the launch.
+    weeks: f64,
     units: f64,
     exposure: f64,
     day_squares: f64,
@@ -444,7 +484,8 @@ struct OwnSales {
 
 impl OwnSales {
     fn of(item: &NewItem, curve: &Curve, launched: Day, origin: Day) -> OwnSales {
-        let mut own = OwnSales::default();
+        let weeks = f64::from((origin - launched).max(0)) / 7.0;
+        let mut own = OwnSales { weeks, ..OwnSales::default() };
         let (mut week_now, mut week_exposure) = (0, 0.0);
         for (day, units, exposure) in exposed_days(item.sales.before(origin), item.factors) {
             let Some(week) = week_since(launched, day) else {

@@ -2,9 +2,9 @@
 
 pub mod demand_class;
 pub mod drivers;
+pub mod launch;
 pub mod mean;
 pub mod model;
-pub mod launch;
 pub mod neighbours;
 pub mod seasonal_naive;
 pub mod ses;

@@ -8,6 +8,7 @@ mod export_rows;
 mod import;
 mod jobs;
 mod plan;
+mod progress;
 mod read;
 mod run;
 mod serve;

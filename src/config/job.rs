@@ -116,8 +116,9 @@ impl Default for ForecastSettings {
 #[serde(deny_unknown_fields, default)]
 pub struct Policy {
     /// `{ fill = 0.98 }`: share of demand served from stock; `{ cycle = 0.95 }`: probability of no
-    /// stock-out in a cycle; `"economics"`: every unit that earns more than it costs.
-    pub service: Target,
+    /// stock-out in a cycle; `"economics"`: every unit that earns more than it costs. Left out: the
+    /// default service level, or a fill rate of 98%.
+    pub service: Option<Target>,
     /// Unmet demand waits (`true`) or goes elsewhere (`false`, as in most shops).
     pub backorders: bool,
     /// Yearly cost of holding stock as a share of its value.
@@ -134,7 +135,7 @@ impl Default for Policy {
     fn default() -> Policy {
         let plan = PlanConfig::default();
         Policy {
-            service: Target::Fill(0.98),
+            service: None,
             backorders: false,
             holding_rate_per_year: plan.holding_rate_per_year,
             stockout_penalty: plan.stockout_penalty,
@@ -145,9 +146,10 @@ impl Default for Policy {
 }
 
 impl Policy {
-    pub fn plan_config(&self) -> PlanConfig {
+    pub fn plan_config(&self, defaults: &Defaults) -> PlanConfig {
+        let fallback = Target::Fill(defaults.service_level.unwrap_or(0.98));
         PlanConfig {
-            target: self.service,
+            target: self.service.unwrap_or(fallback),
             holding_rate_per_year: self.holding_rate_per_year,
             stockout_penalty: self.stockout_penalty,
             price_break_cover_days: self.price_break_cover_days,
@@ -203,6 +205,8 @@ pub struct Defaults {
     pub supplier_id: Option<String>,
     /// Days of average demand on hand where no stock has ever been counted; 0 plans from nothing.
     pub on_hand_cover_days: Option<f64>,
+    /// Fill rate where the job's policy names no service.
+    pub service_level: Option<f64>,
 }
 
 impl Defaults {
@@ -218,6 +222,7 @@ impl Defaults {
             currency: self.currency.or(fallback.currency),
             supplier_id: self.supplier_id.or(fallback.supplier_id),
             on_hand_cover_days: self.on_hand_cover_days.or(fallback.on_hand_cover_days),
+            service_level: self.service_level.or(fallback.service_level),
         }
     }
 }
@@ -264,10 +269,13 @@ impl Job {
         range("production.cancellation_rate", self.production.cancellation_rate, 0.0, 0.99)?;
         range("production.return_rate", self.production.return_rate, 0.0, 0.99)?;
         match self.policy.service {
-            Target::Fill(fill) => range("policy.service.fill", fill, 0.5, 0.9999),
-            Target::Cycle(cycle) => range("policy.service.cycle", cycle, 0.5, 0.9999),
-            Target::Economics => Ok(()),
+            Some(Target::Fill(fill)) => range("policy.service.fill", fill, 0.5, 0.9999)?,
+            Some(Target::Cycle(cycle)) => range("policy.service.cycle", cycle, 0.5, 0.9999)?,
+            Some(Target::Economics) | None => {}
         }
+        self.defaults
+            .service_level
+            .map_or(Ok(()), |level| range("defaults.service_level", level, 0.5, 0.9999))
     }
 
     /// Every job of a folder, by name.

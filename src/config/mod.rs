@@ -4,4 +4,6 @@ mod exit;
 mod job;
 
 pub use exit::{Exit, Refused};
-pub use job::{Defaults, ForecastSettings, Freshness, Job, JobKind, Overlap, Policy, Production, Schedule};
+pub use job::{
+    Defaults, ForecastSettings, Freshness, Job, JobKind, Overlap, Policy, Production, Schedule,
+};

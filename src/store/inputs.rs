@@ -5,6 +5,8 @@ use granary_models::calendar::Day;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqlitePool};
 
+use crate::config::Defaults;
+
 /// A day in a text column. The import checked it; a hand-written row may still be wrong.
 fn day(row: &SqliteRow, column: &str) -> anyhow::Result<Day> {
     let text: &str = row.try_get(column)?;
@@ -427,4 +429,33 @@ pub async fn presales(pool: &SqlitePool, business_date: Day) -> anyhow::Result<V
         })
     })
     .await
+}
+
+/// The `[defaults]` of the import maps. Keys that only the import uses are passed over.
+pub async fn import_defaults(pool: &SqlitePool) -> anyhow::Result<Defaults> {
+    let pairs: Vec<(String, String)> =
+        sqlx::query_as("SELECT key, value FROM import_default ORDER BY key")
+            .fetch_all(pool)
+            .await?;
+    let mut defaults = Defaults::default();
+    for (key, value) in pairs {
+        let whole =
+            || value.parse::<i64>().with_context(|| format!("import default {key} = {value:?}"));
+        let real =
+            || value.parse::<f64>().with_context(|| format!("import default {key} = {value:?}"));
+        match key.as_str() {
+            "lead_time_days" => defaults.lead_time_days = Some(whole()?),
+            "review_days" => defaults.review_days = Some(whole()?),
+            "moq" => defaults.moq = Some(whole()?),
+            "multiple" => defaults.multiple = Some(whole()?),
+            "unit_cost_minor" => defaults.unit_cost_minor = Some(whole()?),
+            "unit_price_minor" => defaults.unit_price_minor = Some(whole()?),
+            "currency" => defaults.currency = Some(value.clone()),
+            "supplier_id" => defaults.supplier_id = Some(value.clone()),
+            "on_hand_cover_days" => defaults.on_hand_cover_days = Some(real()?),
+            "service_level" => defaults.service_level = Some(real()?),
+            _ => {}
+        }
+    }
+    Ok(defaults)
 }

@@ -1,8 +1,10 @@
 //! Publishing a run: every row in one transaction, or none.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Context;
+use granary_models::calendar::Day;
 use sqlx::{Connection, SqliteConnection};
 
 use super::Store;
@@ -163,6 +165,27 @@ impl Store {
         write(&mut transaction, rows).await.context("publishing the run")?;
         transaction.commit().await.context("publishing the run")?;
         Ok(())
+    }
+}
+
+impl Store {
+    /// What the last published run before this date bought, by currency.
+    pub async fn previous_value_minor(
+        &self,
+        job: &str,
+        business_date: Day,
+    ) -> anyhow::Result<Option<BTreeMap<String, i64>>> {
+        let counts: Option<String> = sqlx::query_scalar(
+            "SELECT counts FROM run WHERE job = ?1 AND business_date < ?2 AND state = 'published' \
+             ORDER BY business_date DESC LIMIT 1",
+        )
+        .bind(job)
+        .bind(business_date.to_string())
+        .fetch_optional(&self.reader)
+        .await?;
+        let Some(counts) = counts else { return Ok(None) };
+        let counts: serde_json::Value = serde_json::from_str(&counts)?;
+        Ok(Some(serde_json::from_value(counts["value_minor"].clone())?))
     }
 }
 

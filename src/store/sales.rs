@@ -51,6 +51,13 @@ pub async fn sales(pool: &SqlitePool, from: Day, to: Day) -> anyhow::Result<Vec<
     Ok(all)
 }
 
+/// The newest day with a sales row.
+pub async fn last_day(pool: &SqlitePool) -> anyhow::Result<Option<Day>> {
+    let text: Option<String> =
+        sqlx::query_scalar("SELECT max(date) FROM sales").fetch_one(pool).await?;
+    text.map(|text| text.parse().context("column date of sales")).transpose()
+}
+
 fn unpack(packed: &str) -> anyhow::Result<Vec<SalesDay>> {
     let mut days = Vec::with_capacity(packed.len() / 14);
     for entry in packed.split(';') {

@@ -216,6 +216,15 @@ fn leave_fold_out(items: &[Item], known_days: usize, with_interest: bool) -> Sco
                 score.bias += expected - actual;
                 score.actual += actual;
             }
+            if std::env::var("DBG").is_ok() {
+                println!(
+                    "B {} {} {} {}",
+                    item.category,
+                    item.interest.views,
+                    (0..8).map(|w| item.week_total(known_days, w)).sum::<f64>(),
+                    forecast.mean.iter().sum::<f32>()
+                );
+            }
             let month: f64 = (0..4).map(|week| item.week_total(known_days, week)).sum();
             let at = place(&forecast, 28, month, &mut draw);
             score.within_90 += f64::from((0.05..=0.95).contains(&at));

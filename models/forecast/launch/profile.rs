@@ -76,6 +76,12 @@ pub struct ShapeDispersion {
     pub later_month: f64,
 }
 
+impl ShapeDispersion {
+    /// Where no launch tells.
+    pub const UNSEEN: ShapeDispersion =
+        ShapeDispersion { week: 0.1, first_month: 0.05, later_month: 0.05 };
+}
+
 impl Curve {
     pub fn flat() -> Curve {
         Curve { by_week: [1.0; CURVE_WEEKS] }
@@ -98,13 +104,10 @@ impl Curve {
     /// before it as in `base`.
     pub fn fit(launches: &[(f64, &WeekSums)], base: &Curve, phi: f64) -> Curve {
         let mut curve = base.clone();
-        let weight_total: f64 = launches.iter().map(|(weight, _)| weight).sum();
-        if weight_total <= 0.0 {
+        if launches.is_empty() {
             return curve;
         }
-        let squares: f64 = launches.iter().map(|(weight, _)| weight * weight).sum();
-        // Weights that sum to the number of launches that they are worth.
-        let unit = weight_total / squares;
+        let unit = launches_per_weight(launches);
         for round in 0..ROUNDS {
             let levels: Vec<f64> =
                 launches.iter().map(|(_, sums)| curve.level(sums, phi)).collect();
@@ -162,36 +165,52 @@ impl Curve {
         }
     }
 
-    /// How launches scatter about their own level times this curve.
-    pub fn scatter(&self, launches: &[&WeekSums], phi: f64) -> ShapeDispersion {
+    /// How launches scatter about their own level times this curve, drawn towards `prior` as if by
+    /// `prior_launches` more of them.
+    pub fn scatter(
+        &self,
+        launches: &[(f64, &WeekSums)],
+        phi: f64,
+        prior: ShapeDispersion,
+        prior_launches: f64,
+    ) -> ShapeDispersion {
         let mut week = Moments::default();
         let mut first_month = Moments::default();
         let mut later_month = Moments::default();
-        for sums in launches {
+        let unit = launches_per_weight(launches);
+        for &(weight, sums) in launches {
             let level = self.level(sums, phi);
+            let weight = weight * unit;
             for from in (0..CURVE_WEEKS).step_by(4) {
                 let month = from..(from + 4).min(CURVE_WEEKS);
                 let (mut units, mut mean, mut weeks) = (0.0, 0.0, 0);
                 for w in month {
                     let expected = sums.exposure[w] * level * self.by_week[w];
-                    week.add(sums.units[w], expected, phi);
+                    week.add(sums.units[w], expected, phi, weight / CURVE_WEEKS as f64);
                     units += sums.units[w];
                     mean += expected;
                     weeks += usize::from(sums.exposure[w] > 0.0);
                 }
                 if weeks == 4 {
-                    let of_month = if from == 0 { &mut first_month } else { &mut later_month };
-                    of_month.add(units, mean, phi);
+                    let (of_month, months) =
+                        if from == 0 { (&mut first_month, 1.0) } else { (&mut later_month, 5.0) };
+                    of_month.add(units, mean, phi, weight / months);
                 }
             }
         }
-        let week = week.dispersion(0.1);
         ShapeDispersion {
-            week,
-            first_month: first_month.dispersion(week / 2.0),
-            later_month: later_month.dispersion(week / 2.0),
+            week: week.dispersion(prior.week, prior_launches),
+            first_month: first_month.dispersion(prior.first_month, prior_launches),
+            later_month: later_month.dispersion(prior.later_month, prior_launches),
         }
     }
+}
+
+/// What brings the weights to sum to the number of launches that they are worth.
+fn launches_per_weight(launches: &[(f64, &WeekSums)]) -> f64 {
+    let total: f64 = launches.iter().map(|(weight, _)| weight).sum();
+    let squares: f64 = launches.iter().map(|(weight, _)| weight * weight).sum();
+    if squares > 0.0 { total / squares } else { 0.0 }
 }
 
 /// Moment estimate of φ in `var = mu + φ mu²`, each cell weighted by what it tells of φ.
@@ -205,11 +224,7 @@ impl Moments {
     /// Squared relative residuals past this are outliers, not dispersion.
     const SQUARE_MAX: f64 = 25.0;
 
-    pub fn add(&mut self, units: f64, mean: f64, phi: f64) {
-        self.add_weighted(units, mean, phi, 1.0);
-    }
-
-    pub fn add_weighted(&mut self, units: f64, mean: f64, phi: f64, weight: f64) {
+    pub fn add(&mut self, units: f64, mean: f64, phi: f64, weight: f64) {
         if mean > 0.0 && weight > 0.0 {
             let share = phi * mean / (1.0 + phi * mean);
             let information = weight * share * share;
@@ -219,13 +234,9 @@ impl Moments {
         }
     }
 
-    /// Pulled towards `prior` as if by one more cell that tells everything.
-    pub fn dispersion(&self, prior: f64) -> f64 {
-        ((self.excess + prior) / (self.information + 1.0)).clamp(0.0, 4.0)
-    }
-
-    pub fn information(&self) -> f64 {
-        self.information
+    /// Drawn towards `prior` as if by cells of information `strength`.
+    pub fn dispersion(&self, prior: f64, strength: f64) -> f64 {
+        ((self.excess + strength * prior) / (self.information + strength)).clamp(0.0, 4.0)
     }
 }
 

@@ -8,6 +8,7 @@ use super::profile::Moments;
 /// Intercept, views, favourites, carts.
 const TERMS: usize = 4;
 const SIGNALS: usize = 3;
+const INTERCEPT: [f64; TERMS] = [1.0, 0.0, 0.0, 0.0];
 /// Ridge on the standardised slopes, in items' worth of information.
 const RIDGE_ITEMS: f64 = 2.0;
 /// A signal further out than this is taken at this: no item taught what lies beyond.
@@ -23,45 +24,60 @@ pub struct ScaleObservation {
     pub interest: Interest,
 }
 
-/// A fitted regression.
+/// A fitted chain of regressions: views, then favourites given views, then carts given both, then
+/// units given all three.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ScaleModel {
-    coefficient: [f64; TERMS],
-    signals: [Signal; SIGNALS],
-    /// Inverse of the information: covariance of the coefficients.
-    covariance: [[f64; TERMS]; TERMS],
-    dispersion: f64,
-    with_interest: bool,
+    signals: Vec<Signal>,
+    units: Regression,
 }
 
-/// How one signal is put on the regression's scale.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+/// A kind of event and how its log rate enters the regressions.
+///
+/// The rate is the mean of its Gamma posterior, whose prior is what the signals before it predict:
+/// many carts are taken at their word, two carts in a week say little beyond the views.
+#[derive(Clone, Debug, PartialEq)]
 struct Signal {
-    /// Events per day over all items: the prior of an item's own rate, worth half an event.
-    rate: f64,
+    expected: Regression,
     mean: f64,
     /// 0 where the signal never varies and is left out.
     sd: f64,
-    /// Mean counting variance of the log rates.
+    /// Mean variance of the log rates.
     noise: f64,
 }
 
 impl Signal {
-    fn log_rate(&self, count: f64, days: f64) -> f64 {
-        ((count + 0.5) / (days + 0.5 / self.rate)).ln()
+    /// Learns the `k`-th signal; `rows` have the earlier ones and get this one.
+    fn fit(k: usize, items: &[&ScaleObservation], rows: &mut [[f64; TERMS]]) -> Option<Signal> {
+        let counts: Vec<f64> = items.iter().map(|item| item.interest.counts()[k]).collect();
+        let days: Vec<f64> = items.iter().map(|item| item.interest.days).collect();
+        let expected = Regression::fit(&counts, &days, rows)?;
+        let mut signal = Signal { expected, mean: 0.0, sd: 0.0, noise: 0.0 };
+        let n = items.len() as f64;
+        let logs: Vec<(f64, f64)> =
+            (0..items.len()).map(|i| signal.log_rate(counts[i], days[i], &rows[i])).collect();
+        signal.mean = logs.iter().map(|log| log.0).sum::<f64>() / n;
+        signal.noise = logs.iter().map(|log| log.1).sum::<f64>() / n;
+        let variance = logs.iter().map(|log| (log.0 - signal.mean).powi(2)).sum::<f64>() / n;
+        signal.sd = if variance > 1e-6 { variance.sqrt() } else { 0.0 };
+        for (row, (log, _)) in rows.iter_mut().zip(logs) {
+            row[k + 1] = signal.standardise(log);
+        }
+        Some(signal)
     }
 
-    /// Standardised; a count so small that it says less than the pool's do is drawn to the mean.
-    fn standardise(&self, count: f64, days: f64) -> f64 {
+    /// Log of the posterior mean rate, and its variance.
+    fn log_rate(&self, count: f64, days: f64, row: &[f64; TERMS]) -> (f64, f64) {
+        let prior_events = 1.0 / self.expected.dispersion;
+        let rate = (count + prior_events) / (days + prior_events / self.expected.rate(row));
+        (rate.ln(), 1.0 / (count + prior_events))
+    }
+
+    fn standardise(&self, log_rate: f64) -> f64 {
         if self.sd == 0.0 {
             return 0.0;
         }
-        let signal = (self.sd * self.sd - self.noise).max(0.1 * self.sd * self.sd);
-        let own = signal / (signal + 1.0 / (count + 0.5));
-        let pooled = signal / (signal + self.noise);
-        let drawn = (own / pooled).min(1.0);
-        let z = (self.log_rate(count, days) - self.mean) / self.sd * drawn;
-        z.clamp(-REACH_SD, REACH_SD)
+        ((log_rate - self.mean) / self.sd).clamp(-REACH_SD, REACH_SD)
     }
 }
 
@@ -82,49 +98,84 @@ impl ScaleModel {
             .iter()
             .filter(|item| item.exposure_days > 0.0 && (!with_interest || item.interest.is_known()))
             .collect();
-        let units: f64 = usable.iter().map(|item| item.units).sum();
-        let exposure: f64 = usable.iter().map(|item| item.exposure_days).sum();
-        if !(units > 0.0 && exposure > 0.0) {
-            return None;
-        }
-        let mut signals = [Signal::default(); SIGNALS];
+        let mut rows = vec![INTERCEPT; usable.len()];
+        let mut signals = Vec::new();
         if with_interest {
-            for (k, signal) in signals.iter_mut().enumerate() {
-                *signal = learn_signal(&usable, k);
+            for k in 0..SIGNALS {
+                // A kind of event that nobody ever logged tells nothing and is passed over.
+                let flat =
+                    || Signal { expected: Regression::flat(), mean: 0.0, sd: 0.0, noise: 0.0 };
+                signals.push(Signal::fit(k, &usable, &mut rows).unwrap_or_else(flat));
             }
         }
-        let mut model = ScaleModel {
-            coefficient: [0.0; TERMS],
-            signals,
-            covariance: [[0.0; TERMS]; TERMS],
-            dispersion: 0.5,
-            with_interest,
-        };
-        model.coefficient[0] = (units / exposure).ln();
-        let rows: Vec<[f64; TERMS]> = usable.iter().map(|item| model.row(&item.interest)).collect();
+        let units: Vec<f64> = usable.iter().map(|item| item.units).collect();
+        let exposure: Vec<f64> = usable.iter().map(|item| item.exposure_days).collect();
+        Some(ScaleModel { signals, units: Regression::fit(&units, &exposure, &rows)? })
+    }
+
+    /// φ of items about the regression.
+    pub fn dispersion(&self) -> f64 {
+        self.units.dispersion
+    }
+
+    pub fn predict(&self, interest: &Interest) -> ScaleEstimate {
+        let mut row = INTERCEPT;
+        let mut blur = 0.0;
+        if interest.is_known() {
+            for (k, signal) in self.signals.iter().enumerate().filter(|(_, s)| s.sd > 0.0) {
+                let (log, variance) = signal.log_rate(interest.counts()[k], interest.days, &row);
+                row[k + 1] = signal.standardise(log);
+                // A count noisier than the pool's blurs the prediction by the difference, up to
+                // the whole spread of the signal.
+                let slope = self.units.coefficient[k + 1] / signal.sd;
+                let noise = variance.min(signal.sd * signal.sd);
+                blur += slope * slope * (noise - signal.noise).max(0.0);
+            }
+        }
+        ScaleEstimate {
+            units_per_day: self.units.rate(&row),
+            dispersion: self.units.dispersion + self.units.leverage(&row) + blur,
+        }
+    }
+}
+
+/// Negative binomial regression of counts over exposures on up to three standardised terms.
+#[derive(Clone, Debug, PartialEq)]
+struct Regression {
+    coefficient: [f64; TERMS],
+    /// Inverse of the information: covariance of the coefficients.
+    covariance: [[f64; TERMS]; TERMS],
+    /// φ of `var = mu + φ mu²`.
+    dispersion: f64,
+}
+
+impl Regression {
+    fn flat() -> Regression {
+        Regression { coefficient: [0.0; TERMS], covariance: [[0.0; TERMS]; TERMS], dispersion: 0.5 }
+    }
+
+    /// `None` where nothing was counted.
+    fn fit(counts: &[f64], exposures: &[f64], rows: &[[f64; TERMS]]) -> Option<Regression> {
+        let count: f64 = counts.iter().sum();
+        let exposure: f64 = exposures.iter().sum();
+        if !(count > 0.0 && exposure > 0.0) {
+            return None;
+        }
+        let mut fitted = Regression::flat();
+        fitted.coefficient[0] = (count / exposure).ln();
         for _ in 0..6 {
-            model.fit_coefficients(&usable, &rows);
-            let before = model.dispersion;
-            model.fit_dispersion(&usable, &rows);
-            if (model.dispersion / before - 1.0).abs() < 1e-3 {
+            fitted.fit_coefficients(counts, exposures, rows);
+            let before = fitted.dispersion;
+            fitted.fit_dispersion(counts, exposures, rows);
+            if (fitted.dispersion / before - 1.0).abs() < 1e-3 {
                 break;
             }
         }
-        Some(model)
-    }
-
-    fn row(&self, interest: &Interest) -> [f64; TERMS] {
-        let mut row = [1.0, 0.0, 0.0, 0.0];
-        if self.with_interest && interest.is_known() {
-            for (k, signal) in self.signals.iter().enumerate() {
-                row[k + 1] = signal.standardise(interest.counts()[k], interest.days);
-            }
-        }
-        row
+        Some(fitted)
     }
 
     /// Newton's method on the ridge-penalised likelihood, the dispersion held.
-    fn fit_coefficients(&mut self, items: &[&ScaleObservation], rows: &[[f64; TERMS]]) {
+    fn fit_coefficients(&mut self, counts: &[f64], exposures: &[f64], rows: &[[f64; TERMS]]) {
         let phi = self.dispersion;
         for _ in 0..30 {
             let mut gradient = [0.0; TERMS];
@@ -134,11 +185,11 @@ impl ScaleModel {
                 gradient[k] -= ridge * self.coefficient[k];
                 information[k][k] += ridge;
             }
-            for (item, row) in items.iter().zip(rows) {
-                let mean = item.exposure_days * dot(&self.coefficient, row).exp();
+            for ((&count, &exposure), row) in counts.iter().zip(exposures).zip(rows) {
+                let mean = exposure * self.rate(row);
                 let spread = 1.0 + phi * mean;
                 // A residual past five times the mean is an outlier, not a trend.
-                let residual = (item.units - mean).min(5.0 * mean.max(1.0));
+                let residual = (count - mean).min(5.0 * mean.max(1.0));
                 for i in 0..TERMS {
                     gradient[i] += row[i] * residual / spread;
                     for j in 0..TERMS {
@@ -153,73 +204,33 @@ impl ScaleModel {
                 self.coefficient[i] += change;
                 largest = largest.max(change.abs());
             }
-            if largest < 1e-8 {
+            if largest < 1e-6 {
                 break;
             }
         }
     }
 
-    fn fit_dispersion(&mut self, items: &[&ScaleObservation], rows: &[[f64; TERMS]]) {
-        let used = 1 + self.signals.iter().filter(|signal| signal.sd > 0.0).count();
-        let (items_count, used) = (items.len() as f64, used as f64);
-        let freedom = items_count / (items_count - used).max(1.0);
+    fn fit_dispersion(&mut self, counts: &[f64], exposures: &[f64], rows: &[[f64; TERMS]]) {
+        let used = (0..TERMS).filter(|&k| rows.iter().any(|row| row[k] != 0.0)).count() as f64;
+        let freedom = rows.len() as f64 / (rows.len() as f64 - used).max(1.0);
         for _ in 0..8 {
             let mut moments = Moments::default();
-            for (item, row) in items.iter().zip(rows) {
-                let mean = item.exposure_days * dot(&self.coefficient, row).exp();
-                moments.add(item.units, mean, self.dispersion);
+            for ((&count, &exposure), row) in counts.iter().zip(exposures).zip(rows) {
+                moments.add(count, exposure * self.rate(row), self.dispersion, 1.0);
             }
-            let seen = moments.dispersion(0.5) * freedom;
+            let seen = moments.dispersion(0.5, 1.0) * freedom;
             self.dispersion = seen.clamp(DISPERSION_RANGE.0, DISPERSION_RANGE.1);
         }
     }
 
-    /// φ of items about the regression.
-    pub fn dispersion(&self) -> f64 {
-        self.dispersion
+    fn rate(&self, row: &[f64; TERMS]) -> f64 {
+        dot(&self.coefficient, row).exp()
     }
 
-    pub fn predict(&self, interest: &Interest) -> ScaleEstimate {
-        let row = self.row(interest);
-        let mut dispersion = self.dispersion;
-        for i in 0..TERMS {
-            dispersion += row[i] * dot(&self.covariance[i], &row);
-        }
-        if self.with_interest {
-            for (k, signal) in self.signals.iter().enumerate().filter(|(_, s)| s.sd > 0.0) {
-                let slope = self.coefficient[k + 1] / signal.sd;
-                // A count noisier than the pool's blurs the prediction by the difference, up to
-                // the whole spread of the signal.
-                let noise = (1.0 / (interest.counts()[k] + 0.5)).min(signal.sd * signal.sd);
-                dispersion += slope * slope * (noise - signal.noise).max(0.0);
-            }
-        }
-        ScaleEstimate { units_per_day: dot(&self.coefficient, &row).exp(), dispersion }
+    /// Variance of the log rate that the coefficients' uncertainty brings.
+    fn leverage(&self, row: &[f64; TERMS]) -> f64 {
+        (0..TERMS).map(|i| row[i] * dot(&self.covariance[i], row)).sum()
     }
-}
-
-fn learn_signal(items: &[&ScaleObservation], k: usize) -> Signal {
-    let count: f64 = items.iter().map(|item| item.interest.counts()[k]).sum();
-    let days: f64 = items.iter().map(|item| item.interest.days).sum();
-    if count <= 0.0 {
-        return Signal::default();
-    }
-    let mut signal = Signal { rate: count / days, ..Signal::default() };
-    let n = items.len() as f64;
-    let logs = || {
-        items
-            .iter()
-            .map(|item| signal.log_rate(item.interest.counts()[k], item.interest.days))
-            .collect::<Vec<f64>>()
-    };
-    let logs = logs();
-    let mean = logs.iter().sum::<f64>() / n;
-    let variance = logs.iter().map(|log| (log - mean).powi(2)).sum::<f64>() / n;
-    let noise = items.iter().map(|item| 1.0 / (item.interest.counts()[k] + 0.5)).sum::<f64>() / n;
-    signal.mean = mean;
-    signal.sd = if variance > 1e-6 { variance.sqrt() } else { 0.0 };
-    signal.noise = noise.min(0.9 * variance);
-    signal
 }
 
 fn dot(a: &[f64; TERMS], b: &[f64; TERMS]) -> f64 {

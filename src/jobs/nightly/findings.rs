@@ -46,7 +46,11 @@ impl Findings {
 
     /// The same words about many SKUs: one finding with a count.
     pub fn count(&mut self, code: Code, detail: impl Into<String>) {
-        *self.counted.entry((code, detail.into())).or_default() += 1;
+        self.count_many(code, detail.into(), 1);
+    }
+
+    pub fn count_many(&mut self, code: Code, detail: String, times: u64) {
+        *self.counted.entry((code, detail)).or_default() += times;
     }
 
     fn sku_less(&mut self, code: Code, detail: String, occurrences: u64) {

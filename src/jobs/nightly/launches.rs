@@ -214,8 +214,7 @@ fn day_shapes(
     let mut shapes: HashMap<u32, Vec<f32>> = HashMap::new();
     for &i in established {
         let mean = &forecasts[i].mean;
-        let shape =
-            shapes.entry(night.meta[i].category).or_insert_with(|| vec![0.0; mean.len()]);
+        let shape = shapes.entry(night.meta[i].category).or_insert_with(|| vec![0.0; mean.len()]);
         shape.iter_mut().zip(mean).for_each(|(sum, mean)| *sum += mean);
     }
     for shape in shapes.values_mut() {

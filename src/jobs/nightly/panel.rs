@@ -16,6 +16,7 @@ use crate::store::sales::{SalesDay, SeriesSales};
 const PROMO_CARRY_DAYS: usize = 14;
 
 /// The series of a night, in key order, and the shared facts of their days.
+#[derive(Default)]
 pub struct NightPanel {
     pub panel: Panel,
     pub keys: Vec<SeriesKey>,

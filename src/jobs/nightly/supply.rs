@@ -27,7 +27,7 @@ pub type DefaultsUsed = BTreeMap<&'static str, u64>;
 
 /// Everything that planning one item needs, found once for the whole night.
 pub struct SupplyBook<'a> {
-    facts: &'a Facts,
+    pub facts: &'a Facts,
     night: &'a NightPanel,
     job: &'a Job,
     lead_times: LeadTimes,
@@ -292,13 +292,7 @@ impl<'a> SupplyBook<'a> {
             moq: or_default(row.moq, defaults.moq, 1, "moq", used),
             multiple: or_default(row.multiple, defaults.multiple, 1, "multiple", used),
             pack_uom: row.pack_uom.clone(),
-            unit_cost_minor: or_default(
-                cost,
-                defaults.unit_cost_minor,
-                0,
-                "unit_cost_minor",
-                used,
-            ),
+            unit_cost_minor: or_default(cost, defaults.unit_cost_minor, 0, "unit_cost_minor", used),
             currency: row.currency.clone(),
             price_breaks: row
                 .price_breaks
@@ -318,12 +312,8 @@ impl<'a> SupplyBook<'a> {
         let supplier_id = defaults.supplier_id.clone()?;
         *used.entry("supply_terms").or_default() += 1;
         let promised = defaults.lead_time_days.map(|days| days as u32);
-        let (lead_time, _) = self.lead_times.get(
-            &item.item_id,
-            &supplier_id,
-            promised,
-            LAST_RESORT_LEAD_TIME_DAYS,
-        );
+        let (lead_time, _) =
+            self.lead_times.get(&item.item_id, &supplier_id, promised, LAST_RESORT_LEAD_TIME_DAYS);
         Some(SupplyTerms {
             kind: SupplyKind::Purchase,
             priority: 1,

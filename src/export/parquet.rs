@@ -31,10 +31,8 @@ fn frame(piece: &Piece) -> PolarsResult<DataFrame> {
                 Values::Integer(values) => Column::new(name, values.as_slice()),
                 Values::Number(values) => Column::new(name, values.as_slice()),
                 Values::Decimal(values) => {
-                    let floats: Vec<f64> = values
-                        .iter()
-                        .map(|&(units, decimals)| as_float(units, decimals))
-                        .collect();
+                    let floats: Vec<f64> =
+                        values.iter().map(|&(units, decimals)| as_float(units, decimals)).collect();
                     Column::new(name, floats)
                 }
                 Values::Date(values) => {

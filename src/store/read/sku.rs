@@ -238,11 +238,12 @@ async fn item(db: &mut SqliteConnection, item_id: &str) -> sqlx::Result<Item> {
 }
 
 async fn location(db: &mut SqliteConnection, location_id: &str) -> sqlx::Result<Location> {
-    let known =
-        sqlx::query_as("SELECT location_id, name, kind, region FROM location WHERE location_id = ?")
-            .bind(location_id)
-            .fetch_optional(db)
-            .await?;
+    let known = sqlx::query_as(
+        "SELECT location_id, name, kind, region FROM location WHERE location_id = ?",
+    )
+    .bind(location_id)
+    .fetch_optional(db)
+    .await?;
     Ok(known.unwrap_or_else(|| Location {
         location_id: location_id.to_owned(),
         name: String::new(),

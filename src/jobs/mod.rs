@@ -1,1 +1,3 @@
-//! (being built)
+//! What the service does: one file or folder per job.
+
+pub mod demo;

@@ -1,3 +1,6 @@
 //! What the service does: one job kind, one folder.
 
 pub mod nightly;
+//! What the service does: one file or folder per job.
+
+pub mod demo;

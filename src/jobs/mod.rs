@@ -1,6 +1,4 @@
-//! What the service does: one job kind, one folder.
-
-pub mod nightly;
 //! What the service does: one file or folder per job.
 
 pub mod demo;
+pub mod nightly;

@@ -187,7 +187,7 @@ pub fn presales(world: &World, item: &Item) -> Vec<(i32, i64)> {
     let mut random = Random::new(world.seed(), Purpose::Presale, item.index as u64);
     let today = world.days() as i32;
     (today - 14..today)
-        .map(|day| (day, random.negative_binomial(0.9 * rate.max(1.5), 0.1)))
+        .map(|day| (day, random.negative_binomial(0.9 * rate.max(2.5), 0.1)))
         .filter(|(_, qty)| *qty > 0)
         .collect()
 }

@@ -236,7 +236,7 @@ fn base_item(index: usize, category: usize, role: Role, random: &mut Random) -> 
         inner_pack: 1,
         has_price_breaks: random.chance(0.3),
         in_backup: false,
-        safety: random.between(1.1, 2.3),
+        safety: random.between(0.7, 2.0),
         planner_bias: random.log_normal(0.03, 0.1),
     }
 }

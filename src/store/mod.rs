@@ -1,11 +1,21 @@
 //! The database: one writer, many readers, migrations.
 
+mod attempt;
+mod bulk;
+pub mod inputs;
+pub mod publish;
+pub mod read;
+pub mod sales;
+mod load;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
 use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+
+pub use load::{LoadOptions, Loaded};
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("data/migrations");
 

@@ -97,8 +97,7 @@ fn the_weather_moves_sales() {
         .filter(|[region, _, kind, _]| *region == "CN-SOUTH" && *kind == "observed")
         .map(|[_, date, _, mm]| (day(date), number(mm)))
         .collect();
-    let southern =
-        |place: &str| ["S-GZ-01", "S-SH-01", "S-HZ-01", "ONLINE-CN"].contains(&place);
+    let southern = |place: &str| ["S-GZ-01", "S-SH-01", "S-HZ-01", "ONLINE-CN"].contains(&place);
     let umbrellas = sold_by_day(&["umbrellas"], southern);
     let wet = mean(&umbrellas, |day| rain[&day] > 5.0) / mean(&umbrellas, |day| rain[&day] == 0.0);
     check("umbrellas in the rain", wet, 2.0..);
@@ -253,9 +252,8 @@ fn places_and_terms_are_all_there() {
         "source_location_id",
         "shelf_life_days",
     ]);
-    let terms_with = |test: &dyn Fn(&[&str; 6]) -> bool| {
-        terms.iter().filter(|row| test(row)).count() as f64
-    };
+    let terms_with =
+        |test: &dyn Fn(&[&str; 6]) -> bool| terms.iter().filter(|row| test(row)).count() as f64;
     check("purchases", terms_with(&|[kind, ..]| *kind == "purchase"), 60.0..);
     check("transfers", terms_with(&|[kind, ..]| *kind == "transfer"), 60.0..);
     check("made to order", terms_with(&|[kind, ..]| *kind == "produce"), 2.0..);

@@ -12,8 +12,7 @@ use granary::jobs::demo::{
 };
 use granary_models::calendar::Day;
 
-const SMALL: DemoConfig =
-    DemoConfig { items: 60, days: 400, seed: 1, business_date: Day(20381) };
+const SMALL: DemoConfig = DemoConfig { items: 60, days: 400, seed: 1, business_date: Day(20381) };
 
 struct Demo {
     dir: PathBuf,
@@ -308,7 +307,8 @@ fn the_truth_agrees_with_the_sales() {
     assert_eq!(censored_days, partial.len(), "days without full stock and days of the truth");
     assert!(lost > 0.0, "no demand was hidden");
     let future = truth.series.values().flat_map(|series| &series.future);
-    let (mean, drawn) = future.fold((0.0, 0.0), |(m, d), day| (m + day.mean, d + day.demand as f64));
+    let (mean, drawn) =
+        future.fold((0.0, 0.0), |(m, d), day| (m + day.mean, d + day.demand as f64));
     assert!((drawn / mean - 1.0).abs() < 0.05, "the future: mean {mean}, drawn {drawn}");
 }
 

@@ -254,7 +254,7 @@ fn settle_rate(item: &mut Item, families: &[Vec<f64>], random: &mut Random) {
             item.batch * random.log_normal(0.05f64.ln(), 0.4).clamp(0.02, 0.12)
         }
         // What nobody would launch is not launched.
-        Role::New | Role::Launching | Role::Presale => rate.max(0.5),
+        Role::New | Role::Launching | Role::Presale => rate.max(1.0),
         Role::Regular | Role::PhaseOut => rate.max(0.02),
     };
     item.log_rate = (rate * item.scale()).ln();

@@ -327,15 +327,7 @@ pub fn read(
         check_unused(headers.0, &used, map, kind, &files[at].name)?;
         reader.select(used);
         while let Some(chunk) = reader.next_chunk()? {
-            take(
-                &chunk,
-                at as u32,
-                &mut intakes,
-                &mut plans,
-                &tests,
-                (&shared, scales),
-                &mut symbols,
-            );
+            take(&chunk, at as u32, &mut intakes, &mut plans, &tests, (&shared, scales), &mut symbols);
             rows_read += chunk.len() as u64;
             anyhow::ensure!(
                 rows_read <= limits.rows,
@@ -401,7 +393,13 @@ fn finish(
             rejections: intake.rejections,
         })
         .collect();
-    Load { symbols, files, tables, defaults: map.defaults.pairs(), map_digest: map.digest.clone() }
+    Load {
+        symbols,
+        files,
+        tables,
+        defaults: map.defaults.pairs(),
+        map_digest: map.digest.clone(),
+    }
 }
 
 /// The file's name without its folders: paths of one machine mean nothing on another.
@@ -411,8 +409,8 @@ fn file_name(path: &Path) -> String {
 
 fn digest(path: &Path) -> anyhow::Result<String> {
     let mut hasher = blake3::Hasher::new();
-    let file =
-        std::fs::File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let file = std::fs::File::open(path)
+        .with_context(|| format!("cannot read {}", path.display()))?;
     hasher.update_reader(file).with_context(|| format!("cannot read {}", path.display()))?;
     Ok(hasher.finalize().to_hex().to_string())
 }

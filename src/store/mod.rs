@@ -3,10 +3,10 @@
 mod attempt;
 mod bulk;
 pub mod inputs;
-mod load;
 pub mod publish;
 pub mod read;
 pub mod sales;
+mod load;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

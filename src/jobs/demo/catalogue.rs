@@ -236,7 +236,7 @@ fn base_item(index: usize, category: usize, role: Role, random: &mut Random) -> 
         inner_pack: 1,
         has_price_breaks: random.chance(0.3),
         in_backup: false,
-        safety: random.between(1.1, 2.3),
+        safety: random.between(0.7, 2.0),
         planner_bias: random.log_normal(0.03, 0.1),
     }
 }
@@ -254,7 +254,7 @@ fn settle_rate(item: &mut Item, families: &[Vec<f64>], random: &mut Random) {
             item.batch * random.log_normal(0.05f64.ln(), 0.4).clamp(0.02, 0.12)
         }
         // What nobody would launch is not launched.
-        Role::New | Role::Launching | Role::Presale => rate.max(0.5),
+        Role::New | Role::Launching | Role::Presale => rate.max(1.0),
         Role::Regular | Role::PhaseOut => rate.max(0.02),
     };
     item.log_rate = (rate * item.scale()).ln();

@@ -55,8 +55,9 @@ pub const HEADERS: [(&str, &str); 16] = [
 
 pub const CURRENCY: &str = "CNY";
 
-/// Transfers between own locations are kept for so many days, purchases for ever.
-const TRANSFER_DAYS_KEPT: i32 = 90;
+/// Received orders stay in the upstream's system for so many days.
+const PURCHASE_DAYS_KEPT: i32 = 400;
+const TRANSFER_DAYS_KEPT: i32 = 60;
 
 /// A field as CSV wants it.
 pub fn quoted(field: &str) -> String {
@@ -291,8 +292,9 @@ pub fn purchase_orders(out: &mut String, world: &World, item: &Item, history: &I
     orders.sort_by_key(|(order, _)| (order.ordered_day, order.location));
     let mut written = 0;
     for (number, (order, received)) in orders.into_iter().enumerate() {
-        let recent = order.ordered_day >= world.days() as i32 - TRANSFER_DAYS_KEPT;
-        if order.supplier.is_none() && received && !recent {
+        let purchased = order.supplier.is_some();
+        let kept = if purchased { PURCHASE_DAYS_KEPT } else { TRANSFER_DAYS_KEPT };
+        if received && order.ordered_day < world.days() as i32 - kept {
             continue;
         }
         written += 1;

@@ -4,15 +4,20 @@
 //! locations order what their own paths lack; a distribution centre buys for itself and all it
 //! supplies, by echelon stock (Clark & Scarf 1960).
 
+mod allot;
+mod decide;
 pub mod input;
+mod network;
 mod publish;
+mod replenish;
 mod stage;
 
 use serde::Serialize;
 
 use crate::calendar::Day;
-use crate::finding::{Code, Finding};
+use crate::finding::Finding;
 use crate::plan::line::{LineFacts, LineState, ReorderLine, line_key, order_units};
+use crate::plan_sku::replenish::Replenish;
 use crate::policy::reason::ReasonStep;
 use crate::policy::terms::SupplyKind;
 
@@ -167,34 +172,5 @@ pub fn plan_item_with(
     today: Day,
     config: &PlanConfig,
 ) -> (ItemPlan, Vec<(usize, Finding)>) {
-    let mut findings = Vec::new();
-    let mut plan = ItemPlan::default();
-    for (at, location) in item.locations.iter().enumerate() {
-        let (mut node, odd) = input::check(item, at, today);
-        findings.extend(odd.into_iter().map(|finding| (at, finding)));
-        let mut decided = LocationPlan::default();
-        if let Some(demand) = &location.demand {
-            let mut found = Vec::new();
-            stage::load(scratch, &node, demand, &mut found);
-            if node.terms.is_empty() {
-                found.push(Finding::new(
-                    Code::NoSupplyTerms,
-                    format!("{} sells the item, but nothing supplies it", location.location_id),
-                ));
-            } else {
-                let terms = &node.terms[0];
-                let decision = stage::decide(scratch, item, &node, terms, today, config);
-                found.extend(decision.findings.iter().cloned());
-                if decision.qty > 0 {
-                    node.planned.push((decision.qty, decision.median_arrival));
-                    plan.lines.push(decision.line(item, at, &node, terms, today));
-                }
-                decided.reason = decision.final_reason(item);
-            }
-            (decided.projection, decided.kpi) = publish::publish(scratch, item, &node, today);
-            findings.extend(found.into_iter().map(|finding| (at, finding)));
-        }
-        plan.locations.push(decided);
-    }
-    (plan, findings)
+    Replenish::new(scratch, item, today, config).run()
 }

@@ -2,6 +2,8 @@
 //! makes tonight's forecast.
 
 pub mod choose;
+pub mod finish;
+pub mod judge;
 pub mod panel;
 pub mod scores;
 pub mod spread;

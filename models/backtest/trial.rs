@@ -1,6 +1,8 @@
 //! What every model would have forecast of one series at every cutoff.
 
-use crate::forecast::model::{Fitted, History, Model, SEASON_DAYS};
+use crate::forecast::blend::Blend;
+use crate::forecast::model::{History, Model, SEASON_DAYS};
+use crate::forecast::pooled::level::SeriesEffects;
 
 /// A cutoff needs this many days of history before it.
 const TRAINING_DAYS_MIN: usize = 21;
@@ -46,20 +48,24 @@ pub struct Trial {
 }
 
 impl Trial {
-    /// Fits every candidate before the first cutoff and lets it follow the days to the later ones
-    /// with the same parameters. `demand` is NaN where it was not seen whole.
-    pub fn run(demand: &[f64], candidates: &[Candidate], origins: Origins) -> Trial {
-        let mut trial = Trial {
-            origins,
-            means: vec![f32::NAN; candidates.len() * origins.count * origins.horizon],
-        };
+    /// Fits every model before the first cutoff and lets it follow the days to the later ones with
+    /// the same parameters. `demand` is NaN where it was not seen whole; `pooled` was learned from
+    /// days before the first cutoff only. Blends stay NaN, for [`Trial::fill`].
+    pub fn run(
+        demand: &[f64],
+        models: &[Model],
+        origins: Origins,
+        pooled: Option<&SeriesEffects>,
+    ) -> Trial {
+        let means = vec![f32::NAN; models.len() * origins.count * origins.horizon];
+        let mut trial = Trial { origins, means };
         if origins.count == 0 {
             return trial;
         }
         let mut out = vec![0.0; origins.horizon];
-        for (c, candidate) in candidates.iter().enumerate() {
-            let history = History { demand: &demand[..origins.first] };
-            let Some(mut fitted) = candidate.fit(&history) else { continue };
+        let history = History { demand: &demand[..origins.first], pooled };
+        for (c, model) in models.iter().enumerate() {
+            let Ok(mut fitted) = model.fit(&history) else { continue };
             for k in 0..origins.count {
                 if k > 0 {
                     demand[origins.at(k - 1)..origins.at(k)].iter().for_each(|&d| fitted.update(d));
@@ -71,6 +77,23 @@ impl Trial {
             }
         }
         trial
+    }
+
+    /// Fills in a blend of `members`, those of them that have a forecast.
+    pub fn fill(&mut self, candidate: usize, members: &[usize], blend: &Blend) {
+        let members: Vec<usize> = members.iter().copied().filter(|&m| self.has(m)).collect();
+        if members.is_empty() {
+            return;
+        }
+        let mut values = vec![(0.0, 0.0); members.len()];
+        for k in 0..self.origins.count {
+            for step in 0..self.origins.horizon {
+                for (value, &m) in values.iter_mut().zip(&members) {
+                    *value = (f64::from(self.means(m, k)[step]), blend.weight(m));
+                }
+                self.means_mut(candidate, k)[step] = blend.combine(&mut values) as f32;
+            }
+        }
     }
 
     pub fn means(&self, candidate: usize, cutoff: usize) -> &[f32] {
@@ -86,18 +109,6 @@ impl Trial {
     /// Whether the candidate has a forecast for every day of every cutoff.
     pub fn has(&self, candidate: usize) -> bool {
         (0..self.origins.count).all(|k| self.means(candidate, k).iter().all(|m| m.is_finite()))
-    }
-}
-
-/// One model as the backtest runs it.
-#[derive(Clone, Copy, Debug)]
-pub struct Candidate {
-    pub model: Model,
-}
-
-impl Candidate {
-    fn fit(&self, history: &History) -> Option<Box<dyn Fitted>> {
-        self.model.fit(history).ok()
     }
 }
 

@@ -14,7 +14,9 @@ use crate::calendar::Day;
 use crate::finding::{Code, Finding};
 use crate::series::Series;
 
-use profile::{Curve, DayScatter, Moments, ShapeDispersion, WeekSums, exposed_days, week_since};
+use profile::{
+    CURVE_WEEKS, Curve, DayScatter, Moments, ShapeDispersion, WeekSums, exposed_days, week_since,
+};
 use scale::{ScaleModel, ScaleObservation};
 
 /// Days of history, the last ones, from which an item older than the history has its level.
@@ -162,8 +164,17 @@ pub struct LaunchPool {
 
 #[derive(Clone, Debug)]
 struct Member {
+    /// Over its last `RECENT_DAYS`, in days of the pooled curve's settled level.
     observation: ScaleObservation,
-    launch: Option<WeekSums>,
+    launch: Option<Launch>,
+}
+
+#[derive(Clone, Debug)]
+struct Launch {
+    /// The first weeks on sale, as far as the history has them: they teach the curve.
+    first: WeekSums,
+    /// The last days, by week since launch: they have the level, in the same days as the interest.
+    recent: WeekSums,
 }
 
 impl LaunchPool {
@@ -179,8 +190,10 @@ impl LaunchPool {
                 member(item)
             })
             .collect();
-        let launches: Vec<&WeekSums> =
-            members.iter().filter_map(|member| member.launch.as_ref()).collect();
+        let launches: Vec<(f64, &WeekSums)> = members
+            .iter()
+            .filter_map(|member| Some((1.0, &member.launch.as_ref()?.first)))
+            .collect();
         if launches.is_empty() {
             findings.push(Finding::new(
                 Code::NoLaunchSeen,
@@ -189,8 +202,8 @@ impl LaunchPool {
         }
         let (curve, shape) = fit_pooled_curve(&launches);
         for member in &mut members {
-            if let Some(sums) = &member.launch {
-                member.observation.exposure_days = curve.settled_exposure(sums);
+            if let Some(launch) = &member.launch {
+                member.observation.exposure_days = curve.settled_exposure(&launch.recent);
             }
         }
         let observations: Vec<ScaleObservation> =
@@ -198,9 +211,6 @@ impl LaunchPool {
         let by_level = ScaleModel::fit(&observations, false)
             .ok_or(LaunchError::NothingSold { items: members.len() })?;
         let by_interest = ScaleModel::fit(&observations, true);
-        if std::env::var("DBG").is_ok() {
-            eprintln!("M {by_interest:?}");
-        }
         let day_dispersion = days.dispersion();
         Ok((LaunchPool { members, curve, shape, day_dispersion, by_interest, by_level }, findings))
     }
@@ -228,7 +238,7 @@ impl LaunchPool {
         }
         let launches: Vec<(f64, &WeekSums)> = neighbours
             .iter()
-            .filter_map(|&(weight, member)| Some((weight, member.launch.as_ref()?)))
+            .filter_map(|&(weight, member)| Some((weight, &member.launch.as_ref()?.first)))
             .collect();
         let phi = self.shape.week.max(0.02);
         let curve = Curve::fit(&launches, &self.curve, phi);
@@ -254,17 +264,15 @@ impl LaunchPool {
         // Whole weeks, not a line through them: a line would cut off the peak of the first week.
         let age = week_since(launched, origin).unwrap_or(0);
         reason.push(step("curve", "demand of this week over the settled", curve.week(age)));
-        let of_month = if age < 4 { shape.first_month } else { shape.later_month };
+        // The first month strays furthest from the curve, but own sales have seen it stray.
+        let of_month = match age {
+            0..4 => shape.first_month + (shape.later_month - shape.first_month) * scale.own_weight,
+            _ => shape.later_month,
+        };
         let common = (1.0 + scale.dispersion) * (1.0 + of_month) - 1.0;
         let dispersion = (1.0 + common) * (1.0 + self.day_dispersion) - 1.0;
         let correlation = if dispersion > 0.0 { common / dispersion } else { 0.0 };
         reason.push(step("dispersion", "variance of a day beyond Poisson over mean²", dispersion));
-        if std::env::var("DBG").is_ok() {
-            eprintln!(
-                "D {} {} {} {} {}",
-                scale.dispersion, of_month, shape.week, self.day_dispersion, self.shape.first_month
-            );
-        }
         let own_sales_weight = scale.own_weight;
         (LaunchForecast { mean, dispersion, correlation, own_sales_weight, reason }, findings)
     }
@@ -350,40 +358,34 @@ fn step(step: &'static str, text: &str, value: f64) -> LaunchStep {
 }
 
 fn member(item: &Established) -> Member {
-    match item.launched {
-        Some(launched) => {
-            let sums = WeekSums::since(launched, item.history, item.factors);
-            let observation = ScaleObservation {
-                units: sums.units.iter().sum(),
-                exposure_days: 0.0,
-                interest: item.interest,
-            };
-            Member { observation, launch: Some(sums) }
-        }
-        None => {
-            let recent = item.history.end() - RECENT_DAYS as i32;
-            let (mut units, mut exposure_days) = (0.0, 0.0);
-            for (_, sold, exposure) in
-                exposed_days(item.history, item.factors).filter(|&(day, _, _)| day >= recent)
-            {
-                units += sold;
-                exposure_days += exposure;
-            }
-            let observation = ScaleObservation { units, exposure_days, interest: item.interest };
-            Member { observation, launch: None }
+    let recent = item.history.end() - RECENT_DAYS as i32;
+    let (mut units, mut exposure_days) = (0.0, 0.0);
+    for (day, sold, exposure) in exposed_days(item.history, item.factors) {
+        if day >= recent && item.launched.is_none_or(|launched| day >= launched) {
+            units += sold;
+            exposure_days += exposure;
         }
     }
+    // A launch that the history just misses teaches no curve, and its item sells at its level.
+    let curve_end = -((CURVE_WEEKS * 7) as i32);
+    let launch = item.launched.filter(|&launched| item.history.start + curve_end < launched).map(
+        |launched| Launch {
+            first: WeekSums::first(launched, item.history, item.factors),
+            recent: WeekSums::recent(launched, recent, item.history, item.factors),
+        },
+    );
+    let observation = ScaleObservation { units, exposure_days, interest: item.interest };
+    Member { observation, launch }
 }
 
 /// The dispersion weighs the cells that the curve comes from, and the curve the dispersion.
-fn fit_pooled_curve(launches: &[&WeekSums]) -> (Curve, ShapeDispersion) {
-    let weighted: Vec<(f64, &WeekSums)> = launches.iter().map(|&sums| (1.0, sums)).collect();
+fn fit_pooled_curve(launches: &[(f64, &WeekSums)]) -> (Curve, ShapeDispersion) {
     let mut curve = Curve::flat();
     let mut shape = ShapeDispersion::UNSEEN;
     for _ in 0..3 {
         let phi = shape.week.max(0.02);
-        curve = Curve::fit(&weighted, &Curve::flat(), phi);
-        shape = curve.scatter(&weighted, phi, ShapeDispersion::UNSEEN, 1.0);
+        curve = Curve::fit(launches, &Curve::flat(), phi);
+        shape = curve.scatter(launches, phi, ShapeDispersion::UNSEEN, 1.0);
     }
     (curve, shape)
 }
@@ -433,7 +435,7 @@ impl Neighbourhood {
             .map(|&(weight, member)| {
                 let seen = &member.observation;
                 let exposure = match &member.launch {
-                    Some(sums) => curve.settled_exposure(sums),
+                    Some(launch) => curve.settled_exposure(&launch.recent),
                     None => seen.exposure_days,
                 };
                 let per_day = model.predict(&seen.interest).units_per_day;

@@ -3,9 +3,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::croston::Croston;
+use super::ets::Ets;
 use super::mean::MeanDemand;
+use super::pooled::level::{PooledLevel, SeriesEffects};
 use super::seasonal_naive::SeasonalNaive;
 use super::ses::Ses;
+use super::theta::Theta;
+use super::tsb::Tsb;
 
 /// Days in a week, the season of daily demand.
 pub const SEASON_DAYS: usize = 7;
@@ -15,6 +20,15 @@ pub const SEASON_DAYS: usize = 7;
 pub struct History<'a> {
     /// Daily demand in units, NaN on a day on which it was not seen whole.
     pub demand: &'a [f64],
+    /// What pooled learning says about the series' days and horizon; only [`Model::Pooled`] needs it.
+    pub pooled: Option<&'a SeriesEffects>,
+}
+
+impl<'a> History<'a> {
+    /// A history on its own, without pooled effects.
+    pub fn of(demand: &'a [f64]) -> History<'a> {
+        History { demand, pooled: None }
+    }
 }
 
 impl History<'_> {
@@ -51,7 +65,7 @@ pub enum FitError {
     TooFewSales { needed: usize, got: usize },
     #[error("the parameter search ended without a finite loss")]
     NoFiniteLoss,
-    #[error("is a combination and has no fit of its own")]
+    #[error("has no fit to a history alone")]
     NotFitted,
 }
 
@@ -83,12 +97,26 @@ models! {
     SeasonalNaive, "seasonal_naive", 0;
     Mean, "mean", 0;
     Ses, "ses", 1;
+    EtsSeasonal, "ets_ana", 2;
+    EtsDamped, "ets_aada", 4;
+    Theta, "theta", 2;
+    Croston, "croston", 1;
+    Sba, "sba", 1;
+    Tsb, "tsb", 2;
+    Pooled, "pooled", 2;
+    BlendMedian, "blend_median", 3;
+    BlendWeighted, "blend_weighted", 3;
     Launch, "launch", 0;
 }
 
 impl Model {
     pub fn parse(text: &str) -> Option<Model> {
         Model::ALL.iter().copied().find(|model| model.as_str() == text)
+    }
+
+    /// Combinations of other models' forecasts.
+    pub fn is_blend(self) -> bool {
+        matches!(self, Model::BlendMedian | Model::BlendWeighted)
     }
 
     /// Fits the model to a history.
@@ -100,7 +128,14 @@ impl Model {
             Model::SeasonalNaive => Ok(Box::new(SeasonalNaive::fit(history)?)),
             Model::Mean => Ok(Box::new(MeanDemand::fit(history))),
             Model::Ses => Ok(Box::new(Ses::fit(history)?)),
-            Model::Launch => Err(FitError::NotFitted),
+            Model::EtsSeasonal => Ok(Box::new(Ets::fit(history, false)?)),
+            Model::EtsDamped => Ok(Box::new(Ets::fit(history, true)?)),
+            Model::Theta => Ok(Box::new(Theta::fit(history)?)),
+            Model::Croston => Ok(Box::new(Croston::fit(history, false)?)),
+            Model::Sba => Ok(Box::new(Croston::fit(history, true)?)),
+            Model::Tsb => Ok(Box::new(Tsb::fit(history)?)),
+            Model::Pooled => Ok(Box::new(PooledLevel::fit(history)?)),
+            Model::BlendMedian | Model::BlendWeighted | Model::Launch => Err(FitError::NotFitted),
         }
     }
 

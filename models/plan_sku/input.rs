@@ -158,14 +158,17 @@ pub(super) struct Node {
     pub incoming: Vec<(i64, Arrival)>,
     /// Usable terms, the usual source first.
     pub terms: Vec<SupplyTerms>,
-    /// Tonight's lines to here: quantity, and the days from today of their median arrival.
-    pub planned: Vec<(i64, u32)>,
+    /// Tonight's lines to here.
+    pub planned: Vec<Planned>,
 }
 
-impl Node {
-    pub(super) fn on_order(&self) -> i64 {
-        self.incoming.iter().map(|(qty, _)| qty).sum()
-    }
+/// A line of tonight on its way: arrival in days from today.
+#[derive(Clone, Debug)]
+pub(super) struct Planned {
+    pub qty: i64,
+    pub median: u32,
+    /// Per path, where the lead time is random.
+    pub days: Option<Vec<f64>>,
 }
 
 /// Reads a location's facts, keeping what can be used and reporting what cannot.

@@ -39,28 +39,24 @@ impl PathMatrix {
         self.values.resize(paths * days, value);
     }
 
-    /// Demand in whole smallest units over `days` days. Beyond the forecast its last week repeats.
-    /// Holes and negative demand count as 0. Returns how many values were no demand at all.
-    pub fn set_demand(&mut self, demand: &DemandPaths, days: usize) -> usize {
-        self.reset(demand.paths, days, 0.0);
-        self.add_demand(demand)
+    /// Keeps the first `days` days.
+    pub fn truncate(&mut self, days: usize) {
+        self.days = self.days.min(days);
+        self.values.truncate(self.days * self.paths);
     }
 
-    /// Adds another series' demand, path by path, over the days this matrix has.
-    pub fn add_demand(&mut self, demand: &DemandPaths) -> usize {
+    /// Adds a series' demand, path by path, in whole smallest units. Holes and negative demand
+    /// count as 0; what the series has beyond this matrix is left out, and the other way round.
+    pub fn add_demand(&mut self, demand: &DemandPaths) {
         let known = self.days.min(demand.horizon);
-        let mut odd = 0;
         // Blocks of paths keep the written rows in the first-level cache.
         for block in (0..self.paths.min(demand.paths)).step_by(16) {
             for path in block..(block + 16).min(self.paths).min(demand.paths) {
                 for (day, &value) in demand.path(path)[..known].iter().enumerate() {
-                    let whole = round_half_up(value);
-                    odd += usize::from(!(value.is_finite() && value >= 0.0));
-                    self.values[day * self.paths + path] += whole;
+                    self.values[day * self.paths + path] += round_half_up(value);
                 }
             }
         }
-        odd
     }
 
     /// Fills the days from `known` on with the week before them, repeated.

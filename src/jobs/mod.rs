@@ -2,3 +2,6 @@
 
 pub mod due;
 pub mod nightly;
+//! What the service does: one file or folder per job.
+
+pub mod demo;

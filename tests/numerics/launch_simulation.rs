@@ -216,15 +216,6 @@ fn leave_fold_out(items: &[Item], known_days: usize, with_interest: bool) -> Sco
                 score.bias += expected - actual;
                 score.actual += actual;
             }
-            if std::env::var("DBG").is_ok() {
-                println!(
-                    "B {} {} {} {}",
-                    item.category,
-                    item.interest.views,
-                    (0..8).map(|w| item.week_total(known_days, w)).sum::<f64>(),
-                    forecast.mean.iter().sum::<f32>()
-                );
-            }
             let month: f64 = (0..4).map(|week| item.week_total(known_days, week)).sum();
             let at = place(&forecast, 28, month, &mut draw);
             score.within_90 += f64::from((0.05..=0.95).contains(&at));
@@ -246,31 +237,41 @@ fn leave_fold_out(items: &[Item], known_days: usize, with_interest: bool) -> Sco
     score
 }
 
-fn check(items: &[Item], known_days: usize, with_interest: bool, wape_over_category_max: f64) {
-    let score = leave_fold_out(items, known_days, with_interest);
+fn check(items: &[Item], known_days: usize, wape_over_category_max: f64, within_90_max: f64) {
+    let score = leave_fold_out(items, known_days, true);
     let bias = score.bias / score.actual;
     let within_90 = score.within_90 / score.items;
     assert!(score.error < wape_over_category_max * score.category_error, "{score:?}");
     assert!(bias.abs() < 0.05, "bias {bias}: {score:?}");
-    assert!((0.86..=0.94).contains(&within_90), "coverage {within_90}: {score:?}");
+    assert!((0.86..=within_90_max).contains(&within_90), "coverage {within_90}: {score:?}");
 }
 
 #[test]
 fn before_the_first_sale_interest_beats_the_category_curve() {
     for seed in [1, 2] {
-        check(&assortment(seed), 0, true, 0.75);
+        check(&assortment(seed), 0, 0.7, 0.94);
     }
 }
 
 #[test]
 fn without_interest_it_is_no_worse_than_the_category_curve() {
-    check(&assortment(3), 0, false, 1.02);
+    let score = leave_fold_out(&assortment(3), 0, false);
+    assert!(score.error < 1.02 * score.category_error, "{score:?}");
+    assert!(score.bias.abs() < 0.08 * score.actual, "{score:?}");
 }
 
+/// The own weeks' departures go on into the next ones, which the intervals do not count on: they
+/// are allowed to be a little wide.
 #[test]
-fn own_sales_sharpen_the_forecast_as_they_arrive() {
+fn own_sales_sharpen_the_forecast_and_take_over() {
     let items = assortment(4);
-    check(&items, 14, true, 0.65);
-    check(&items, 56, true, 0.6);
-    check(&items, 98, true, 0.6);
+    check(&items, 14, 0.55, 0.96);
+    check(&items, 56, 0.5, 0.96);
+    check(&items, 98, 0.5, 0.96);
+    let before = leave_fold_out(&items, 0, true);
+    let after_2 = leave_fold_out(&items, 14, true);
+    let after_14 = leave_fold_out(&items, 98, true);
+    assert!(before.own_weight == 0.0);
+    assert!(after_2.error / after_2.actual < 0.9 * before.error / before.actual);
+    assert!(after_14.own_weight > 0.95 * after_14.items, "{after_14:?}");
 }

@@ -46,12 +46,27 @@ pub fn week_since(launched: Day, day: Day) -> Option<usize> {
 }
 
 impl WeekSums {
-    pub fn since(launched: Day, history: Series, factors: DayFactors) -> WeekSums {
-        let mut sums = WeekSums { units: [0.0; CURVE_WEEKS], exposure: [0.0; CURVE_WEEKS] };
+    const NOTHING: WeekSums = WeekSums { units: [0.0; CURVE_WEEKS], exposure: [0.0; CURVE_WEEKS] };
+
+    /// The launch itself: nothing beyond the curve's last week.
+    pub fn first(launched: Day, history: Series, factors: DayFactors) -> WeekSums {
+        let mut sums = WeekSums::NOTHING;
         for (day, units, exposure) in exposed_days(history, factors) {
             if let Some(week) = week_since(launched, day).filter(|&week| week < CURVE_WEEKS) {
                 sums.units[week] += units;
                 sums.exposure[week] += exposure;
+            }
+        }
+        sums
+    }
+
+    /// From the day `from` on; what lies beyond the last week is as settled as that and joins it.
+    pub fn recent(launched: Day, from: Day, history: Series, factors: DayFactors) -> WeekSums {
+        let mut sums = WeekSums::NOTHING;
+        for (day, units, exposure) in exposed_days(history, factors).filter(|day| day.0 >= from) {
+            if let Some(week) = week_since(launched, day) {
+                sums.units[week.min(CURVE_WEEKS - 1)] += units;
+                sums.exposure[week.min(CURVE_WEEKS - 1)] += exposure;
             }
         }
         sums

@@ -1,7 +1,5 @@
-//! What the service does: one job kind, one folder.
-
-pub mod due;
-pub mod nightly;
-//! What the service does: one file or folder per job.
+//! What the service does: one file or folder per job, and what is due.
 
 pub mod demo;
+pub mod due;
+pub mod nightly;

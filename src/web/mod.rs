@@ -28,7 +28,7 @@ use crate::store::Store;
 /// What a template is given, by name.
 macro_rules! page_values {
     ($($name:ident => $value:expr),* $(,)?) => {
-        minijinja::context! { $($name => minijinja::Value::from_serialize(&$value)),* }
+        minijinja::context! { $($name => minijinja::Value::from(minijinja::value::Serde(&$value))),* }
     };
 }
 use page_values;

@@ -30,6 +30,13 @@ pub struct PlanArgs {
     find: Option<String>,
 }
 
+impl PlanArgs {
+    /// The newest plan, its first lines.
+    pub fn newest() -> PlanArgs {
+        PlanArgs { which: RunArgs::default(), limit: 20, kind: None, held: false, find: None }
+    }
+}
+
 #[derive(Serialize)]
 struct Report {
     run: Run,

@@ -1,9 +1,17 @@
-//! What a run is told: exit codes and job files.
+//! What a run is told: exit codes and job files; and the words that reading and writing share.
 
+mod batch;
 mod exit;
 mod job;
+mod reject;
+mod tables;
 
+pub use batch::{
+    Batch, Books, FileRead, Load, OnUnknown, Origin, Symbols, TableLoad, Unknown, Value, Values,
+};
 pub use exit::{Exit, Refused};
 pub use job::{
     Defaults, ForecastSettings, Freshness, Job, JobKind, Overlap, Policy, Production, Schedule,
 };
+pub use reject::{Problem, RejectCode, Rejection};
+pub use tables::{ALL as ALL_TABLES, Column, Dimension, Kind, Need, Table};

@@ -2,4 +2,5 @@
 
 pub mod demo;
 pub mod due;
+pub mod import;
 pub mod nightly;

@@ -6,6 +6,7 @@ pub mod inputs;
 pub mod publish;
 pub mod read;
 pub mod sales;
+mod load;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,6 +14,8 @@ use std::time::Duration;
 use anyhow::Context;
 use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+
+pub use load::{LoadOptions, Loaded};
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("data/migrations");
 

@@ -275,6 +275,15 @@ pub async fn totals(db: &mut SqliteConnection, run_id: &str) -> sqlx::Result<Vec
     query.build_query_as().fetch_all(db).await
 }
 
+/// The currency of most of the plan's lines; empty without lines.
+pub fn main_currency(totals: &[Total]) -> &str {
+    let mut lines: std::collections::BTreeMap<&str, i64> = std::collections::BTreeMap::new();
+    for total in totals {
+        *lines.entry(&total.currency).or_default() += total.lines;
+    }
+    lines.into_iter().max_by_key(|&(_, lines)| lines).map_or("", |(currency, _)| currency)
+}
+
 /// A value of a filter and how many lines have it.
 #[derive(Clone, Debug, PartialEq, Serialize, FromRow)]
 pub struct Choice {

@@ -68,10 +68,80 @@ codes! {
         "The item was out of stock on every day of its history, so its demand is unknown.";
     ModelFailed, "model_failed", Warning,
         "A model could not be fitted to this series; the fallback named in the detail was used.";
+    EventsIgnored, "events_ignored", Info,
+        "Some shopper events were left out of the similarity of items: see the detail.";
+    NoNeighbours, "no_neighbours", Warning,
+        "No established item resembles this new one; the whole assortment's launches stand in.";
+    NoEarlyInterest, "no_early_interest", Info,
+        "The new item has no views, carts or favourites yet; its neighbours alone set its scale.";
+    NoLaunchSeen, "no_launch_seen", Info,
+        "No item was launched within the history, so a new item is expected to sell evenly.";
+    PromotionsCarried, "promotions_carried", Info,
+        "Promotions were seen but none are planned, so their recent mean depth was carried forward.";
     // Supply and planning.
     DefaultUsed, "default_used", Info,
         "Master data had no value; the default of the job's TOML or the import map was used.";
+    PromiseLate, "promise_late", Warning,
+        "A batch started today is not ready for every reservation's promised date.";
+    PromiseNotCovered, "promise_not_covered", Error,
+        "Paid reservations stay without stock: making them loses more than the limit allows.";
+    BatchAtLoss, "batch_at_loss", Warning,
+        "The batch is expected to lose money and is suggested only to keep what was promised.";
+    BatchCapacityShort, "batch_capacity_short", Warning,
+        "The maker's capacity is below what is already reserved, or below its own minimum.";
+    LeadTimePromised, "lead_time_promised", Info,
+        "No order of this supplier was ever received, so its promised lead time was taken at its word.";
+    LeadTimeUnknown, "lead_time_unknown", Warning,
+        "Neither a received order nor a promise tells the lead time. Give lead_time_days in the supply terms.";
+    NoSupplyTerms, "no_supply_terms", Warning,
+        "The location sells the item, but no supply terms say how it gets there. Add a row.";
+    SupplyCycle, "supply_cycle", Error,
+        "Locations supply each other in a circle; the transfer that closes it was left out.";
+    NegativeStock, "negative_stock", Warning,
+        "More is reserved and back-ordered than is on hand. What arrives serves that first.";
+    BadStock, "bad_stock", Warning,
+        "A stock, lot or order quantity is negative or its lots exceed it; the detail says what was used.";
+    BadTerms, "bad_terms", Warning,
+        "A number in the supply terms is out of range; the detail says what was used.";
+    BadDemandPaths, "bad_demand_paths", Error,
+        "Demand paths have holes, or differ in number between the item's locations.";
+    HorizonShort, "horizon_short", Info,
+        "The order must cover days past the forecast; its last week was repeated.";
+    MoqOverCapacity, "moq_over_capacity", Error,
+        "No multiple lies between MOQ and capacity, so nothing can be ordered. Correct the supply terms.";
+    MoqOverShelfLife, "moq_over_shelf_life", Warning,
+        "The smallest order does not sell within its shelf life, and would lose money; nothing was ordered.";
+    CapacityCut, "capacity_cut", Warning,
+        "The supplier's capacity cut the order; the detail says by how much.";
+    OrderLate, "order_late", Warning,
+        "An open order is past its date. It is expected by how long such orders take from that age on.";
+    OrderDuplicate, "order_duplicate", Warning,
+        "The same order line came twice and counts once.";
+    OpenOrderDiscontinued, "open_order_discontinued", Warning,
+        "An item that is being given up still has goods on order: think of cancelling.";
+    ExpiringStock, "expiring_stock", Warning,
+        "Stock will expire before it is sold; the detail says how much.";
+    SupplierClosed, "supplier_closed", Info,
+        "A supplier's shutdown moves the order or makes it larger, to last over it.";
+    BackupSource, "backup_source", Info,
+        "The usual source is closed or at capacity, so the one behind it was used.";
+    DcShort, "dc_short", Warning,
+        "The source has too little for all its locations; each got what is worth most there.";
+    OverCapacity, "over_capacity", Warning,
+        "The location's stock is projected to exceed its capacity.";
     // Gates.
+    GateQuantity, "gate_quantity", Warning,
+        "The line was held: it is many times the largest demand ever seen over as many days.";
+    GateCover, "gate_cover", Warning,
+        "The line was held: with it, stock and orders last longer than the limit.";
+    GateNewItem, "gate_new_item", Warning,
+        "The line was held: the item has little history and the line is worth much.";
+    GateRunValue, "gate_run_value", Error,
+        "The plan was held: what it buys is over the run's limit.";
+    GateRunValueChange, "gate_run_value_change", Error,
+        "The plan was held: what it buys differs too much from the previous run.";
+    GateStaleInput, "gate_stale_input", Error,
+        "The plan was held: an input is older than the job allows.";
     // Service.
 }
 

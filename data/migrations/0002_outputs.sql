@@ -16,7 +16,8 @@ CREATE TABLE run (
     UNIQUE (job, business_date, state)
 ) WITHOUT ROWID;
 
--- What the clock saw; kept apart so that a plan's bytes do not depend on it.
+-- What the clock saw; kept apart so that a plan's bytes do not depend on it. attempt_id is also the
+-- fencing token: only the newest attempt for a job and business date may publish.
 CREATE TABLE run_attempt (
     attempt_id    INTEGER PRIMARY KEY,
     job           TEXT NOT NULL,
@@ -30,16 +31,6 @@ CREATE TABLE run_attempt (
 );
 CREATE INDEX run_attempt_job ON run_attempt (job, business_date);
 
--- One holder at a time per job and business date.
-CREATE TABLE run_lease (
-    job           TEXT NOT NULL,
-    business_date TEXT NOT NULL,
-    fencing_token INTEGER NOT NULL,
-    holder        TEXT NOT NULL,
-    expires_at    TEXT NOT NULL,
-    PRIMARY KEY (job, business_date)
-) WITHOUT ROWID;
-
 -- One row per series of a run: which model, by how much, and what it was chosen on.
 CREATE TABLE forecast_series (
     run_id         TEXT NOT NULL,
@@ -52,6 +43,7 @@ CREATE TABLE forecast_series (
     history_days   INTEGER NOT NULL,
     censored_days  INTEGER NOT NULL,
     daily_mean     REAL NOT NULL,      -- over the horizon
+    components     TEXT NOT NULL DEFAULT '{}',  -- JSON: what the forecast is made of, for `explain`
     PRIMARY KEY (run_id, item_id, location_id)
 ) WITHOUT ROWID;
 

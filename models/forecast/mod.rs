@@ -1,1 +1,19 @@
-//! (being built)
+//! Forecasting models: one file each, one registry line each in [`model`].
+
+pub mod blend;
+pub mod croston;
+pub mod demand_class;
+pub mod drivers;
+pub mod launch;
+pub mod mean;
+pub mod model;
+pub mod neighbours;
+pub mod ets;
+pub mod mean;
+pub mod model;
+pub mod pooled;
+pub mod seasonal_naive;
+pub mod ses;
+pub mod sku_forecast;
+pub mod theta;
+pub mod tsb;

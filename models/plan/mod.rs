@@ -1,1 +1,5 @@
-//! (being built)
+//! From the lines of all items to one plan: order, priorities, gates.
+
+pub mod assemble;
+pub mod gates;
+pub mod line;

@@ -1,1 +1,12 @@
-//! (being built)
+//! Inventory policy: from demand paths, stock and supply terms to one order quantity and its reason.
+
+pub mod lead_time;
+pub mod order;
+pub mod perishable;
+pub mod price;
+pub mod production;
+pub mod projection;
+pub mod reason;
+pub mod rounding;
+pub mod terms;
+pub mod unit;

@@ -4,11 +4,15 @@ mod demo;
 mod doctor;
 mod explain;
 mod export;
+mod export_rows;
 mod import;
 mod jobs;
 mod plan;
+mod progress;
+mod read;
 mod run;
 mod serve;
+mod text;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -2,6 +2,7 @@
 
 mod batch;
 mod exit;
+mod job;
 mod reject;
 mod tables;
 
@@ -9,5 +10,8 @@ pub use batch::{
     Batch, Books, FileRead, Load, OnUnknown, Origin, Symbols, TableLoad, Unknown, Value, Values,
 };
 pub use exit::{Exit, Refused};
+pub use job::{
+    Defaults, ForecastSettings, Freshness, Job, JobKind, Overlap, Policy, Production, Schedule,
+};
 pub use reject::{Problem, RejectCode, Rejection};
 pub use tables::{ALL as ALL_TABLES, Column, Dimension, Kind, Need, Table};

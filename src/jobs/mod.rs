@@ -1,2 +1,5 @@
-//! (being built)
+//! What the service does: one file or folder per job.
+
+pub mod demo;
 pub mod import;
+pub mod nightly;

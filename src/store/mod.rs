@@ -1,6 +1,12 @@
 //! The database: one writer, many readers, migrations.
 
+mod attempt;
+mod bulk;
+pub mod inputs;
 mod load;
+pub mod publish;
+pub mod read;
+pub mod sales;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -1,0 +1,215 @@
+//! Judging the trials of all series: spread and loss of every candidate, averages per class.
+
+use rayon::prelude::*;
+
+use super::choose::{Choice, relative};
+use super::scores::{ScoreRow, ScoreSums};
+use super::spread::{CorrelationSums, DispersionSums, Window};
+use super::trial::Trial;
+use crate::distribution::count::CountDemand;
+use crate::forecast::demand_class::DemandClass;
+use crate::forecast::model::Model;
+use crate::series::Panel;
+
+/// A class's average relative loss is drawn to the average of all as if by so many series.
+const CLASS_PRIOR_SERIES: f64 = 10.0;
+
+/// A table with a row per demand class and a column per candidate.
+pub type PerClass<T> = Vec<Vec<T>>;
+
+/// Out-of-sample results of one series, per candidate.
+#[derive(Clone, Debug)]
+pub struct Losses {
+    /// Mean pinball, NaN without a fit or a scored day.
+    pub loss: Vec<f64>,
+    pub sums: Vec<ScoreSums>,
+    /// Days that could be scored.
+    pub days: f64,
+}
+
+/// The trials of a panel under judgement.
+pub struct Judge<'a> {
+    pub panel: &'a Panel,
+    pub models: &'a [Model],
+    pub trials: &'a [(DemandClass, Trial)],
+}
+
+impl Judge<'_> {
+    /// Calls `each(cutoff, mean, actual)` on every scored day of a candidate.
+    fn scored(&self, i: usize, candidate: usize, mut each: impl FnMut(usize, f64, f64)) {
+        let trial = &self.trials[i].1;
+        let series = self.panel.series(i);
+        let first = trial.origins.first;
+        let actual: Vec<f64> = series.demand().skip(first).collect();
+        for k in 0..trial.origins.count {
+            let actual = &actual[trial.origins.at(k) - first..];
+            for (&mean, &actual) in trial.means(candidate, k).iter().zip(actual) {
+                if !actual.is_nan() {
+                    each(k, f64::from(mean), actual);
+                }
+            }
+        }
+    }
+
+    /// Per cutoff.
+    fn dispersion_sums(&self, i: usize, candidate: usize) -> Vec<DispersionSums> {
+        let mut sums = vec![DispersionSums::default(); self.trials[i].1.origins.count];
+        self.scored(i, candidate, |k, mean, actual| sums[k].add(mean, actual));
+        sums
+    }
+
+    /// Dispersion of a series' own errors under a candidate, drawn to its class's.
+    pub fn dispersion(&self, i: usize, candidate: usize, class: f64) -> f64 {
+        let mut total = DispersionSums::default();
+        self.dispersion_sums(i, candidate).iter().for_each(|sums| total.merge(sums));
+        total.shrunk(class)
+    }
+
+    /// Dispersion of each class under each candidate of `only`; the rest stays as it is in `table`.
+    pub fn class_dispersions(&self, only: &[usize], table: &mut PerClass<f64>) {
+        let per_series: Vec<Vec<DispersionSums>> = (0..self.trials.len())
+            .into_par_iter()
+            .map(|i| {
+                let total = |&c: &usize| {
+                    let mut total = DispersionSums::default();
+                    if self.trials[i].1.has(c) {
+                        self.dispersion_sums(i, c).iter().for_each(|sums| total.merge(sums));
+                    }
+                    total
+                };
+                only.iter().map(total).collect()
+            })
+            .collect();
+        for (n, &c) in only.iter().enumerate() {
+            let mut classes = [DispersionSums::default(); DemandClass::ALL.len()];
+            for ((class, _), sums) in self.trials.iter().zip(&per_series) {
+                classes[*class as usize].merge(&sums[n]);
+            }
+            for (row, sums) in table.iter_mut().zip(&classes) {
+                row[c] = sums.class_dispersion();
+            }
+        }
+    }
+
+    /// Scores the candidates of `only` with dispersions that have not seen the scored cutoff.
+    pub fn losses(&self, only: &[usize], class: &PerClass<f64>, losses: &mut [Losses]) {
+        losses.par_iter_mut().enumerate().for_each(|(i, losses)| {
+            let (kind, trial) = &self.trials[i];
+            for &c in only.iter().filter(|&&c| trial.has(c)) {
+                let sums = self.score(i, c, class[*kind as usize][c]);
+                if sums.days > 0.0 {
+                    losses.loss[c] = sums.pinball / sums.days;
+                    losses.days = sums.days;
+                }
+                losses.sums[c] = sums;
+            }
+        });
+    }
+
+    fn score(&self, i: usize, candidate: usize, class: f64) -> ScoreSums {
+        let parts = self.dispersion_sums(i, candidate);
+        let mut total = DispersionSums::default();
+        parts.iter().for_each(|part| total.merge(part));
+        let held: Vec<f64> = parts.iter().map(|part| total.without(part).shrunk(class)).collect();
+        let mut sums = ScoreSums { series: 1.0, ..ScoreSums::default() };
+        let mut last = (f64::NAN, usize::MAX, [0.0; 9]);
+        self.scored(i, candidate, |k, mean, actual| {
+            if mean != last.0 || k != last.1 {
+                last = (mean, k, CountDemand::new(mean, held[k]).nine());
+            }
+            sums.add(mean, &last.2, actual);
+        });
+        sums
+    }
+
+    /// Average relative loss per class and candidate, drawn to the average of all classes.
+    pub fn class_losses(&self, losses: &[Losses]) -> PerClass<f64> {
+        let n = self.models.len();
+        let everything = DemandClass::ALL.len();
+        let mut sums = vec![vec![(0.0, 0.0); n]; everything + 1];
+        let mut ratio = vec![f64::NAN; n];
+        for ((class, _), losses) in self.trials.iter().zip(losses) {
+            ratio.fill(f64::NAN);
+            if !relative(&losses.loss, &mut ratio) {
+                continue;
+            }
+            for row in [*class as usize, everything] {
+                let known = sums[row].iter_mut().zip(&ratio).filter(|(_, r)| r.is_finite());
+                known.for_each(|(sum, ratio)| *sum = (sum.0 + ratio, sum.1 + 1.0));
+            }
+        }
+        let all: Vec<f64> = sums[everything]
+            .iter()
+            .zip(self.models)
+            .map(|(&(sum, n), model)| (sum + 5.0 * unjudged_loss(*model)) / (n + 5.0))
+            .collect();
+        let shrunk = |row: &Vec<(f64, f64)>| -> Vec<f64> {
+            let both = row.iter().zip(&all);
+            both.map(|(&(sum, n), all)| (sum + CLASS_PRIOR_SERIES * all) / (n + CLASS_PRIOR_SERIES))
+                .collect()
+        };
+        sums[..everything].iter().map(shrunk).collect()
+    }
+
+    /// Correlation over days per class, from the windows of the chosen candidates.
+    pub fn correlations(&self, choices: &[Option<Choice>], class: &PerClass<f64>) -> Vec<f64> {
+        let per_series: Vec<CorrelationSums> = (0..self.trials.len())
+            .into_par_iter()
+            .map(|i| {
+                let (kind, trial) = &self.trials[i];
+                let mut sums = CorrelationSums::default();
+                if let Some(choice) = choices[i].filter(|choice| trial.has(choice.best)) {
+                    let class = class[*kind as usize][choice.best];
+                    let dispersion = self.dispersion(i, choice.best, class);
+                    let mut windows = vec![Window::default(); trial.origins.count];
+                    self.scored(i, choice.best, |k, mean, actual| {
+                        windows[k].add(CountDemand::new(mean, dispersion), actual);
+                    });
+                    windows.iter().for_each(|window| sums.add(window));
+                }
+                sums
+            })
+            .collect();
+        let mut table = [CorrelationSums::default(); DemandClass::ALL.len()];
+        for ((class, _), sums) in self.trials.iter().zip(&per_series) {
+            table[*class as usize].merge(sums);
+        }
+        table.iter().map(CorrelationSums::correlation).collect()
+    }
+
+    /// Rows per class and for all, per candidate and for what was chosen.
+    pub fn score_rows(&self, losses: &[Losses], choices: &[Option<Choice>]) -> Vec<ScoreRow> {
+        let everything = DemandClass::ALL.len();
+        let columns = self.models.len() + 1;
+        let mut table = vec![vec![ScoreSums::default(); columns]; everything + 1];
+        for (i, (class, _)) in self.trials.iter().enumerate() {
+            for row in [*class as usize, everything] {
+                for (total, sums) in table[row].iter_mut().zip(&losses[i].sums) {
+                    total.merge(sums);
+                }
+                if let Some(choice) = choices[i] {
+                    table[row][columns - 1].merge(&losses[i].sums[choice.best]);
+                }
+            }
+        }
+        let mut rows = Vec::new();
+        for (row, sums) in table.iter().enumerate() {
+            let class = DemandClass::ALL.get(row).map_or("all", |class| class.as_str());
+            for (c, sums) in sums.iter().enumerate().filter(|(_, sums)| sums.days > 0.0) {
+                let model = self.models.get(c).map_or("chosen", |model| model.as_str());
+                rows.push(ScoreRow::new(class, model, sums));
+            }
+        }
+        rows
+    }
+}
+
+/// Relative loss to expect before any backtest, from the ranking on retail series at large.
+fn unjudged_loss(model: Model) -> f64 {
+    match model {
+        Model::Pooled | Model::BlendWeighted => 0.93,
+        Model::BlendMedian | Model::Ses | Model::Tsb => 0.97,
+        Model::SeasonalNaive => 1.2,
+        _ => 1.0,
+    }
+}

@@ -1,0 +1,309 @@
+//! The forecast of a whole panel: every model on trial, the best per series fitted to everything.
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::choose::{Choice, choose};
+use super::finish::Finisher;
+use super::judge::{Judge, Losses, PerClass};
+use super::scores::{ScoreRow, ScoreSums};
+use super::trial::{Origins, Trial};
+use crate::finding::Finding;
+use crate::forecast::blend::Blend;
+use crate::forecast::demand_class::DemandClass;
+use crate::forecast::drivers::{ForecastInput, InputError};
+use crate::forecast::model::Model;
+use crate::forecast::pooled::features::Features;
+use crate::forecast::pooled::learn::{Effects, Learner};
+use crate::forecast::sku_forecast::SkuForecast;
+
+/// How a panel is forecast.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ForecastConfig {
+    pub horizon_days: usize,
+    /// Rolling-origin cutoffs, fewer on a short history.
+    pub cutoffs: usize,
+    pub cutoff_step_days: usize,
+    /// The portfolio; the seasonal naive is always scored beside it.
+    pub models: Vec<Model>,
+}
+
+impl Default for ForecastConfig {
+    fn default() -> ForecastConfig {
+        ForecastConfig {
+            horizon_days: 14,
+            cutoffs: 4,
+            cutoff_step_days: 7,
+            models: Model::ALL.iter().copied().filter(|m| *m != Model::Launch).collect(),
+        }
+    }
+}
+
+/// Forecasts and what is known of their quality.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PanelForecast {
+    /// One per series of the panel, in its order.
+    pub series: Vec<SkuForecast>,
+    /// Per demand class and for `all`: one row per model and one for `chosen`.
+    pub scores: Vec<ScoreRow>,
+    /// What the pooled regression learned, when it is in the portfolio.
+    pub effects: Vec<EffectRow>,
+    /// Index of the series and what is odd about it.
+    pub findings: Vec<(usize, Finding)>,
+}
+
+/// Effect of one regressor on demand in one category: demand is multiplied by `exp(log_effect)` per
+/// unit of the regressor.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EffectRow {
+    pub category: String,
+    pub regressor: String,
+    pub log_effect: f64,
+}
+
+/// Forecasts every series of the panel. The same input gives the same bits whatever the number of
+/// threads.
+///
+/// # Errors
+/// When the input's parts do not fit together; trouble with single series is a finding.
+pub fn forecast_panel(
+    input: &ForecastInput,
+    config: &ForecastConfig,
+) -> Result<PanelForecast, InputError> {
+    input.check(config.horizon_days)?;
+    let models = candidates(&config.models);
+    let groups = Groups::new(input);
+    let features = Features::new(input);
+    let with_pooled = models.contains(&Model::Pooled);
+    let mut trials = run_trials(input, config, &models, &groups, &features);
+    let members = members(&models);
+    let (singles, weighted): (Vec<usize>, Vec<usize>) =
+        (0..models.len()).partition(|&c| models[c] != Model::BlendWeighted);
+    if let Some(median) = models.iter().position(|m| *m == Model::BlendMedian) {
+        trials.par_iter_mut().for_each(|(_, trial)| trial.fill(median, &members, &Blend::Median));
+    }
+    let mut dispersion = vec![vec![0.0; models.len()]; DemandClass::ALL.len()];
+    let unscored = Losses {
+        loss: vec![f64::NAN; models.len()],
+        sums: vec![ScoreSums::default(); models.len()],
+        days: 0.0,
+    };
+    let mut losses = vec![unscored; input.panel.len()];
+    let judge = Judge { panel: input.panel, models: &models, trials: &trials };
+    judge.class_dispersions(&singles, &mut dispersion);
+    judge.losses(&singles, &dispersion, &mut losses);
+    // The weights of a class come from all its series, so that none of them sees its own luck.
+    let blends = class_blends(&judge.class_losses(&losses), &members);
+    for &c in &weighted {
+        trials
+            .par_iter_mut()
+            .for_each(|(class, trial)| trial.fill(c, &members, &blends[*class as usize]));
+    }
+    let judge = Judge { panel: input.panel, models: &models, trials: &trials };
+    judge.class_dispersions(&weighted, &mut dispersion);
+    judge.losses(&weighted, &dispersion, &mut losses);
+    let averages = judge.class_losses(&losses);
+    let parameters: Vec<usize> = models.iter().map(|model| model.parameters()).collect();
+    let choices: Vec<Option<Choice>> = losses
+        .par_iter()
+        .zip(&trials)
+        .map(|(losses, (class, _))| {
+            let class_average = &averages[*class as usize];
+            choose(&losses.loss, losses.days, class_average, &parameters, |c| {
+                config.models.contains(&models[c]) && may_choose(*class, models[c])
+            })
+        })
+        .collect();
+    let correlation = judge.correlations(&choices, &dispersion);
+    let ends: Vec<usize> = (0..input.panel.len()).map(|i| input.panel.series(i).len()).collect();
+    let learner =
+        Learner { panel: input.panel, features: &features, ends: &ends, members: &groups.members };
+    let effects = with_pooled.then(|| learner.learn());
+    let keys: Vec<u64> = input.meta.iter().map(|meta| meta.key).collect();
+    let finisher = Finisher {
+        judge: &judge,
+        keys: &keys,
+        categories: &groups.of,
+        horizon_days: config.horizon_days,
+        learned: effects.as_ref().map(|effects| (&learner, effects)),
+        dispersion: &dispersion,
+        correlation: &correlation,
+        weighted: &blends,
+        members: &members,
+    };
+    let finished: Vec<(SkuForecast, Vec<Finding>)> =
+        choices.par_iter().enumerate().map(|(i, choice)| finisher.finish(i, *choice)).collect();
+    let scores = judge.score_rows(&losses, &choices);
+    let mut findings = Vec::new();
+    let mut series = Vec::with_capacity(finished.len());
+    for (i, (forecast, found)) in finished.into_iter().enumerate() {
+        series.push(forecast);
+        findings.extend(found.into_iter().map(|finding| (i, finding)));
+    }
+    let effects = effects.map_or_else(Vec::new, |effects| effect_rows(input, &features, &effects));
+    Ok(PanelForecast { series, scores, effects, findings })
+}
+
+/// The portfolio, and what is always scored beside it, in the registry's order.
+fn candidates(portfolio: &[Model]) -> Vec<Model> {
+    let mut models = portfolio.to_vec();
+    models.extend([Model::SeasonalNaive, Model::Mean]);
+    models.retain(|model| *model != Model::Launch);
+    models.sort();
+    models.dedup();
+    models
+}
+
+/// Candidates that a blend may combine.
+fn members(models: &[Model]) -> Vec<usize> {
+    let is_member = |model: Model| {
+        !model.is_blend() && !matches!(model, Model::SeasonalNaive | Model::Mean | Model::Croston)
+    };
+    (0..models.len()).filter(|&c| is_member(models[c])).collect()
+}
+
+fn class_blends(averages: &PerClass<f64>, members: &[usize]) -> Vec<Blend> {
+    let row = |losses: &Vec<f64>| {
+        let of = losses.iter().enumerate();
+        let own: Vec<Option<f64>> =
+            of.map(|(c, &loss)| members.contains(&c).then_some(loss)).collect();
+        Blend::from_losses(&own)
+    };
+    averages.iter().map(row).collect()
+}
+
+/// A series that stopped selling is left to the models that let demand fade.
+fn may_choose(class: DemandClass, model: Model) -> bool {
+    class != DemandClass::Obsolete || matches!(model, Model::Tsb | Model::Ses | Model::Pooled)
+}
+
+/// Which series learn together.
+struct Groups {
+    /// Category of each series.
+    of: Vec<usize>,
+    /// Series of each category, ascending.
+    members: Vec<Vec<usize>>,
+}
+
+impl Groups {
+    fn new(input: &ForecastInput) -> Groups {
+        let of: Vec<usize> = input.meta.iter().map(|meta| meta.category as usize).collect();
+        let mut members = vec![Vec::new(); input.categories.len()];
+        of.iter().enumerate().for_each(|(i, &category)| members[category].push(i));
+        Groups { of, members }
+    }
+}
+
+/// Fits everything before the first cutoffs. Pooled effects are learned only from days before the
+/// earliest cutoff of any series.
+fn run_trials(
+    input: &ForecastInput,
+    config: &ForecastConfig,
+    models: &[Model],
+    groups: &Groups,
+    features: &Features,
+) -> Vec<(DemandClass, Trial)> {
+    let panel = input.panel;
+    let origins: Vec<Origins> = (0..panel.len())
+        .map(|i| {
+            let days = panel.series(i).len();
+            Origins::new(days, config.horizon_days, config.cutoffs, config.cutoff_step_days)
+        })
+        .collect();
+    let cut = (0..panel.len())
+        .filter(|&i| origins[i].count > 0)
+        .map(|i| panel.start[i] + origins[i].first as i32)
+        .min();
+    let ends: Vec<usize> =
+        (0..panel.len()).map(|i| cut.map_or(0, |cut| panel.series(i).before(cut).len())).collect();
+    let learner = Learner { panel, features, ends: &ends, members: &groups.members };
+    let learned = (models.contains(&Model::Pooled) && cut.is_some()).then(|| learner.learn());
+    (0..panel.len())
+        .into_par_iter()
+        .map(|i| {
+            let demand: Vec<f64> = panel.series(i).demand().collect();
+            let pooled = learned.as_ref().filter(|_| origins[i].count > 0).map(|effects| {
+                let beta = learner.series_beta(i, groups.of[i], effects);
+                learner.series(i, groups.of[i], effects, &beta)
+            });
+            let trial = Trial::run(&demand, models, origins[i], pooled.as_ref());
+            (DemandClass::of(&demand), trial)
+        })
+        .collect()
+}
+
+/// What was learned about each category, for people.
+fn effect_rows(input: &ForecastInput, features: &Features, effects: &Effects) -> Vec<EffectRow> {
+    let mut rows = Vec::new();
+    for (category, beta) in input.categories.iter().zip(&effects.category) {
+        for (column, &effect) in beta.iter().enumerate().filter(|(_, effect)| **effect != 0.0) {
+            let regressor = features.name(column);
+            rows.push(EffectRow { category: category.clone(), regressor, log_effect: effect });
+        }
+    }
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::calendar::Day;
+    use crate::finding::Code;
+    use crate::forecast::drivers::{Region, SeriesMeta};
+    use crate::series::Panel;
+
+    /// One series per history, fully available, without drivers.
+    fn panel(histories: &[Vec<f64>], horizon_days: usize) -> Panel {
+        let mut panel = Panel { offsets: vec![0], horizon_days, ..Panel::default() };
+        for history in histories {
+            panel.sold.extend(history);
+            panel.offsets.push(panel.sold.len());
+            panel.start.push(Day(19_000));
+        }
+        panel.available = vec![1.0; panel.sold.len()];
+        let known = panel.sold.len() + histories.len() * horizon_days;
+        panel.promo_depth = vec![0.0; known];
+        panel.price_ratio = vec![1.0; known];
+        panel
+    }
+
+    fn forecast(panel: &Panel) -> PanelForecast {
+        let meta = vec![SeriesMeta::default(); panel.len()];
+        let input = ForecastInput {
+            panel,
+            meta: &meta,
+            categories: &["all".to_owned()],
+            regions: &[Region::default()],
+        };
+        forecast_panel(&input, &ForecastConfig::default()).expect("the input fits")
+    }
+
+    #[test]
+    fn odd_series_have_defined_forecasts() {
+        let mut histories: Vec<Vec<f64>> =
+            (0..10).map(|n| (0..n).map(|k| k as f64).collect()).collect();
+        histories.push(vec![0.0; 100]);
+        let mut panel = panel(&histories, 14);
+        let censored = panel.offsets[9]..panel.offsets[10];
+        panel.available[censored].fill(0.5);
+        let result = forecast(&panel);
+        assert_eq!(result.series.len(), histories.len());
+        for (forecast, history) in result.series.iter().zip(&histories) {
+            assert_eq!(forecast.mean.len(), 14);
+            assert!(forecast.mean.iter().all(|m| m.is_finite() && *m >= 0.0), "{history:?}");
+            assert!(forecast.quantiles(13).windows(2).all(|w| w[0] <= w[1]));
+        }
+        assert!(result.findings.iter().any(|(i, f)| *i == 9 && f.code == Code::AllCensored));
+        assert_eq!(result.series[10].mean, vec![0.0; 14]);
+    }
+
+    #[test]
+    fn constants_stay_constant_whatever_their_size() {
+        for value in [1e-3, 1.0, 1e12] {
+            let result = forecast(&panel(&[vec![value; 100], vec![value; 100]], 14));
+            for mean in &result.series[0].mean {
+                assert!((f64::from(*mean) / value - 1.0).abs() < 1e-5, "{mean} {value}");
+            }
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! Demand paths by a Gaussian copula whose ranks are drawn once for all series.
+//!
+//! A latent value per path and day is a common path effect plus an AR(1). Per day the latent values
+//! of all paths are replaced by their ranks, so each day's demands are the exact strata
+//! `(rank + 0.5) / paths` of that day's distribution (Latin hypercube with rank coupling, Iman &
+//! Conover 1982), and a series costs one quantile table a day.
+
+use super::DemandPaths;
+use super::count::{CountDemand, Levels};
+
+/// Correlations between days for which rank tables exist.
+const CORRELATIONS: [f64; 9] = [0.0, 0.03, 0.07, 0.12, 0.2, 0.3, 0.45, 0.65, 0.9];
+/// Tables of one correlation, so that series do not all share their luck.
+const VARIANTS: usize = 4;
+const AUTOREGRESSION_MAX: f64 = 0.8;
+
+/// The rank tables of a run: one for all series, so they are built once.
+#[derive(Clone, Debug)]
+pub struct PathPlan {
+    paths: usize,
+    horizon: usize,
+    levels: Levels,
+    /// `ranks[correlation * VARIANTS + variant][day * paths + path]`.
+    ranks: Vec<Vec<u16>>,
+}
+
+impl PathPlan {
+    /// `paths` equally likely futures (1..=65535) of `horizon` days; the same seed, the same ranks.
+    pub fn new(paths: usize, horizon: usize, seed: u64) -> PathPlan {
+        let paths = paths.clamp(1, usize::from(u16::MAX));
+        let levels = Levels::strata(paths);
+        let ranks = (0..CORRELATIONS.len() * VARIANTS)
+            .map(|table| {
+                let correlation = CORRELATIONS[table / VARIANTS];
+                let mut random = Random::new(seed ^ mix(table as u64 + 1));
+                rank_table(paths, horizon, correlation, &mut random)
+            })
+            .collect();
+        PathPlan { paths, horizon, levels, ranks }
+    }
+
+    pub fn paths(&self) -> usize {
+        self.paths
+    }
+
+    pub fn horizon(&self) -> usize {
+        self.horizon
+    }
+
+    /// Paths of a series with these daily means. `key` picks the table's variant. Days beyond
+    /// `mean` have no demand.
+    pub fn draw(&self, key: u64, mean: &[f32], dispersion: f64, correlation: f64) -> DemandPaths {
+        let table = nearest(correlation) * VARIANTS + (mix(key) % VARIANTS as u64) as usize;
+        let ranks = &self.ranks[table];
+        let mut values = vec![0.0f32; self.paths * self.horizon];
+        let mut strata = vec![0.0f32; self.paths];
+        let mut of = f32::NAN;
+        for day in 0..self.horizon.min(mean.len()) {
+            if mean[day] != of {
+                of = mean[day];
+                CountDemand::new(f64::from(of), dispersion).quantiles(&self.levels, &mut strata);
+            }
+            let ranks = &ranks[day * self.paths..(day + 1) * self.paths];
+            for (path, &rank) in ranks.iter().enumerate() {
+                values[path * self.horizon + day] = strata[usize::from(rank)];
+            }
+        }
+        DemandPaths { paths: self.paths, horizon: self.horizon, values }
+    }
+}
+
+fn nearest(correlation: f64) -> usize {
+    let mut best = 0;
+    for (k, c) in CORRELATIONS.iter().enumerate() {
+        if (c - correlation).abs() < (CORRELATIONS[best] - correlation).abs() {
+            best = k;
+        }
+    }
+    best
+}
+
+/// Mean correlation of two different days of an AR(1) with coefficient `a` over `horizon` days.
+fn autoregressive_mean(a: f64, horizon: usize) -> f64 {
+    if horizon < 2 {
+        return 0.0;
+    }
+    let h = horizon as f64;
+    let mut power = 1.0;
+    let mut sum = 0.0;
+    for lag in 1..horizon {
+        power *= a;
+        sum += (h - lag as f64) * power;
+    }
+    2.0 * sum / (h * (h - 1.0))
+}
+
+/// Splits a mean correlation into (share of the common path effect, AR(1) coefficient): half of it
+/// fades with the lag, half stays over the horizon, as an error of the level does.
+fn split(correlation: f64, horizon: usize) -> (f64, f64) {
+    let (mut low, mut high) = (0.0, AUTOREGRESSION_MAX);
+    for _ in 0..40 {
+        let middle = 0.5 * (low + high);
+        if autoregressive_mean(middle, horizon) < 0.5 * correlation {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    let fading = autoregressive_mean(low, horizon);
+    (((correlation - fading) / (1.0 - fading)).clamp(0.0, 1.0), low)
+}
+
+fn rank_table(paths: usize, horizon: usize, correlation: f64, random: &mut Random) -> Vec<u16> {
+    let (common, a) = split(correlation, horizon);
+    let common_effect: Vec<f64> = (0..paths).map(|_| common.sqrt() * random.normal()).collect();
+    let mut fading: Vec<f64> = (0..paths).map(|_| random.normal()).collect();
+    let mut order: Vec<(f64, u16)> = Vec::with_capacity(paths);
+    let mut ranks = vec![0u16; paths * horizon];
+    for day in 0..horizon {
+        if day > 0 {
+            let fresh = (1.0 - a * a).sqrt();
+            fading.iter_mut().for_each(|e| *e = a * *e + fresh * random.normal());
+        }
+        order.clear();
+        let latent = common_effect.iter().zip(&fading);
+        order.extend(
+            latent.enumerate().map(|(p, (c, e))| (c + (1.0 - common).sqrt() * e, p as u16)),
+        );
+        order.sort_by(|x, y| x.0.total_cmp(&y.0).then(x.1.cmp(&y.1)));
+        for (rank, &(_, path)) in order.iter().enumerate() {
+            ranks[day * paths + usize::from(path)] = rank as u16;
+        }
+    }
+    ranks
+}
+
+/// The finaliser of SplitMix64 (Steele, Lea & Flood 2014).
+fn mix(mut x: u64) -> u64 {
+    x = x.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    x ^ (x >> 31)
+}
+
+/// SplitMix64 with normal deviates by Box and Muller.
+struct Random {
+    state: u64,
+    spare: Option<f64>,
+}
+
+impl Random {
+    fn new(seed: u64) -> Random {
+        Random { state: mix(seed), spare: None }
+    }
+
+    /// In (0, 1).
+    fn uniform(&mut self) -> f64 {
+        let bits = mix(self.state) >> 11;
+        self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        (bits as f64 + 0.5) / (1u64 << 53) as f64
+    }
+
+    fn normal(&mut self) -> f64 {
+        if let Some(spare) = self.spare.take() {
+            return spare;
+        }
+        let radius = (-2.0 * self.uniform().ln()).sqrt();
+        let (sin, cos) = (std::f64::consts::TAU * self.uniform()).sin_cos();
+        self.spare = Some(radius * sin);
+        radius * cos
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn moments(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
+        let n = values.clone().count() as f64;
+        let mean = values.clone().sum::<f64>() / n;
+        (mean, values.map(|v| (v - mean).powi(2)).sum::<f64>() / n)
+    }
+
+    #[test]
+    fn every_day_of_the_paths_is_that_days_strata() {
+        let plan = PathPlan::new(400, 3, 7);
+        let mean = [0.4, 6.0, 900.0];
+        let paths = plan.draw(11, &mean, 0.3, 0.2);
+        for day in 0..3 {
+            let mut got: Vec<f32> = (0..400).map(|p| paths.path(p)[day]).collect();
+            got.sort_by(f32::total_cmp);
+            let mut want = vec![0.0; 400];
+            CountDemand::new(f64::from(mean[day]), 0.3).quantiles(&Levels::strata(400), &mut want);
+            assert_eq!(got, want);
+        }
+    }
+
+    #[test]
+    fn sums_along_paths_have_the_asked_variance() {
+        let plan = PathPlan::new(2000, 14, 3);
+        let mean = [200.0f32; 14];
+        let daily = CountDemand::new(200.0, 0.05).variance();
+        for correlation in CORRELATIONS {
+            for key in 0..4 {
+                let paths = plan.draw(key, &mean, 0.05, correlation);
+                let sums = (0..2000).map(|p| paths.path(p).iter().map(|&v| f64::from(v)).sum());
+                let (average, variance) = moments(sums);
+                let want = daily * (14.0 + 14.0 * 13.0 * correlation);
+                assert!((average / 2800.0 - 1.0).abs() < 0.01, "{average}");
+                assert!((variance / want - 1.0).abs() < 0.15, "{correlation} {variance} {want}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_seed_fixes_the_paths_and_another_changes_them() {
+        let draw = |seed| PathPlan::new(50, 5, seed).draw(1, &[5.0; 5], 0.2, 0.3);
+        assert_eq!(draw(1), draw(1));
+        assert_ne!(draw(1), draw(2));
+    }
+}

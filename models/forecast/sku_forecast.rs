@@ -1,0 +1,97 @@
+//! The forecast of one item at one location: means, spread, and where they came from.
+
+use serde::{Deserialize, Serialize};
+
+use super::demand_class::DemandClass;
+use super::model::Model;
+use crate::distribution::DemandPaths;
+use crate::distribution::count::CountDemand;
+use crate::distribution::paths::PathPlan;
+
+/// Multiplicative parts of the mean, averaged over the horizon: their product is about the mean
+/// demand a day. A model without drivers has only a level.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Components {
+    /// Units a day.
+    pub level: f32,
+    /// Weekday and time of the year.
+    pub season: f32,
+    pub events: f32,
+    pub promo: f32,
+    pub price: f32,
+    pub weather: f32,
+}
+
+impl Components {
+    pub fn level_only(level: f32) -> Components {
+        Components { level, season: 1.0, events: 1.0, promo: 1.0, price: 1.0, weather: 1.0 }
+    }
+}
+
+/// Demand of each day of the horizon as a distribution, coupled over the days.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SkuForecast {
+    /// [`super::drivers::SeriesMeta::key`].
+    pub key: u64,
+    pub class: DemandClass,
+    pub model: Model,
+    /// The next best, and by which share of its loss it lost.
+    pub runner_up: Option<Model>,
+    pub margin: f32,
+    /// Units per day of the horizon.
+    pub mean: Vec<f32>,
+    /// A day's variance is `mean + dispersion * mean^2`.
+    pub dispersion: f32,
+    /// Mean correlation of the demands of two days of the horizon, 0..1.
+    pub correlation: f32,
+    pub components: Components,
+    pub history_days: u32,
+    /// Days of the history on which demand was not seen whole.
+    pub censored_days: u32,
+}
+
+impl SkuForecast {
+    /// A forecast that came from elsewhere than a fitted model, such as from an item's neighbours.
+    pub fn from_mean(key: u64, mean: Vec<f32>, dispersion: f32, correlation: f32) -> SkuForecast {
+        let average = average(&mean);
+        SkuForecast {
+            key,
+            class: DemandClass::New,
+            model: Model::Launch,
+            runner_up: None,
+            margin: 0.0,
+            mean,
+            dispersion,
+            correlation,
+            components: Components::level_only(average),
+            history_days: 0,
+            censored_days: 0,
+        }
+    }
+
+    pub fn horizon(&self) -> usize {
+        self.mean.len()
+    }
+
+    /// Distribution of the demand of day `day` of the horizon, 0 being the first; no demand beyond
+    /// its end.
+    pub fn day(&self, day: usize) -> CountDemand {
+        let mean = self.mean.get(day).copied().unwrap_or(0.0);
+        CountDemand::new(f64::from(mean), f64::from(self.dispersion))
+    }
+
+    /// The nine quantiles of a day, ascending, whole units.
+    pub fn quantiles(&self, day: usize) -> [f64; 9] {
+        self.day(day).nine()
+    }
+
+    /// Equally likely futures over the plan's horizon.
+    pub fn paths(&self, plan: &PathPlan) -> DemandPaths {
+        let (dispersion, correlation) = (f64::from(self.dispersion), f64::from(self.correlation));
+        plan.draw(self.key, &self.mean, dispersion, correlation)
+    }
+}
+
+pub(crate) fn average(values: &[f32]) -> f32 {
+    values.iter().sum::<f32>() / values.len().max(1) as f32
+}

@@ -1,0 +1,341 @@
+//! What a plan is made from, and what is done about it when it is odd.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+
+use crate::calendar::Day;
+use crate::distribution::DemandPaths;
+use crate::finding::{Code, Finding};
+use crate::policy::lead_time::LeadTime;
+use crate::policy::order::Target;
+use crate::policy::projection::{LotLeft, Opening, Shortage};
+use crate::policy::terms::SupplyTerms;
+use crate::policy::unit::QtyUnit;
+use crate::series::Series;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ItemStatus {
+    #[default]
+    Active,
+    Presale,
+    /// Sells what is left; nothing is ordered.
+    PhaseOut,
+    /// As [`ItemStatus::PhaseOut`].
+    Discontinued,
+}
+
+impl ItemStatus {
+    pub fn is_ending(self) -> bool {
+        matches!(self, ItemStatus::PhaseOut | ItemStatus::Discontinued)
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LocationKind {
+    #[default]
+    Store,
+    Online,
+    Dc,
+    Backup,
+    Maker,
+}
+
+/// An item with everything that decides its orders. Quantities are smallest units.
+#[derive(Clone, Debug, Default)]
+pub struct ItemSupply<'a> {
+    pub item_id: String,
+    pub unit: QtyUnit,
+    /// ISO 4217, of the prices here.
+    pub currency: String,
+    /// Per base unit.
+    pub unit_cost_minor: i64,
+    /// Usual selling price per base unit; `None`: cost plus [`PlanConfig::default_margin`].
+    pub unit_price_minor: Option<i64>,
+    /// Days for sale from receipt.
+    pub shelf_life_days: Option<u32>,
+    pub status: ItemStatus,
+    pub shortage: Shortage,
+    /// `None`: the job's.
+    pub target: Option<Target>,
+    pub locations: Vec<LocationSupply<'a>>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct LocationSupply<'a> {
+    pub location_id: String,
+    pub kind: LocationKind,
+    /// `None` where nothing is sold. All locations of an item must have as many paths.
+    pub demand: Option<DemandPaths>,
+    /// What the forecast was made from, for the gates.
+    pub history: Option<Series<'a>>,
+    pub on_hand: i64,
+    pub reserved: i64,
+    pub backordered: i64,
+    /// Parts of `on_hand`.
+    pub lots: Vec<Lot>,
+    pub open_orders: Vec<OpenOrder>,
+    pub terms: Vec<SupplyTerms>,
+    /// `None`: unlimited.
+    pub capacity_qty: Option<i64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lot {
+    pub qty: i64,
+    /// Last day on which it may be sold.
+    pub expires_on: Day,
+}
+
+/// A purchase order line, or transfer, that is on its way.
+#[derive(Clone, Debug)]
+pub struct OpenOrder {
+    /// `po_id` and `line_no`: the same twice is the same order.
+    pub po_id: String,
+    pub line_no: String,
+    /// Still to come.
+    pub qty: i64,
+    pub ordered_on: Option<Day>,
+    pub expected_on: Option<Day>,
+    /// Of its supplier, for orders that are past their date or have none.
+    pub lead_time: LeadTime,
+}
+
+/// What holds for all items of a job.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PlanConfig {
+    pub target: Target,
+    /// Capital, space and care for a year, as a share of unit cost.
+    pub holding_rate_per_year: f64,
+    /// Lost goodwill per unit short, as a share of the margin.
+    pub stockout_penalty: f64,
+    /// Margin on price where the price is unknown.
+    pub default_margin: f64,
+    /// Cost of getting rid of an expired unit, as a share of unit cost, on top of the cost itself.
+    pub disposal_cost: f64,
+    /// A price break may not buy more than this many days of demand.
+    pub price_break_cover_days: f64,
+}
+
+impl Default for PlanConfig {
+    fn default() -> PlanConfig {
+        PlanConfig {
+            target: Target::Cycle(0.95),
+            holding_rate_per_year: 0.25,
+            stockout_penalty: 0.5,
+            default_margin: 0.3,
+            disposal_cost: 0.0,
+            price_break_cover_days: 60.0,
+        }
+    }
+}
+
+/// When goods that are on their way are there, in days from today.
+#[derive(Clone, Debug)]
+pub(super) enum Arrival {
+    On(u32),
+    /// At least one day.
+    After(LeadTime),
+}
+
+impl Arrival {
+    pub(super) fn median(&self) -> u32 {
+        match self {
+            Arrival::On(day) => *day,
+            Arrival::After(lead_time) => lead_time.quantile(0.5),
+        }
+    }
+}
+
+/// A location's facts with the oddities taken out.
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    pub on_hand: i64,
+    pub reserved: i64,
+    pub backordered: i64,
+    pub opening: Opening,
+    pub incoming: Vec<(i64, Arrival)>,
+    /// Usable terms, the usual source first.
+    pub terms: Vec<SupplyTerms>,
+    /// Tonight's lines to here.
+    pub planned: Vec<Planned>,
+}
+
+/// A line of tonight on its way: arrival in days from today.
+#[derive(Clone, Debug)]
+pub(super) struct Planned {
+    pub qty: i64,
+    pub median: u32,
+    /// Per path, where the lead time is random.
+    pub days: Option<Vec<f64>>,
+}
+
+/// Reads a location's facts, keeping what can be used and reporting what cannot.
+pub(super) fn check(item: &ItemSupply, at: usize, today: Day) -> (Node, Vec<Finding>) {
+    let location = &item.locations[at];
+    let mut found = Vec::new();
+    let mut whole = |qty: i64, name: &str| {
+        if qty < 0 {
+            found.push(Finding::new(Code::BadStock, format!("{name} is {qty}; 0 is used")));
+        }
+        qty.max(0)
+    };
+    let on_hand = whole(location.on_hand, "on_hand");
+    let reserved = whole(location.reserved, "reserved");
+    let backordered = whole(location.backordered, "backordered");
+    let (usable, lots) = usable_lots(item, location, on_hand, today, &mut found);
+    let net = usable.saturating_sub(reserved).saturating_sub(backordered);
+    if net < 0 {
+        let detail = format!(
+            "{} on hand, {} reserved, {} back-ordered",
+            item.unit.show(usable),
+            item.unit.show(reserved),
+            item.unit.show(backordered)
+        );
+        found.push(Finding::new(Code::NegativeStock, detail));
+    }
+    let incoming = incoming(item, location, today, &mut found);
+    if item.status.is_ending() && !incoming.is_empty() {
+        let qty: i64 = incoming.iter().map(|(qty, _)| qty).sum();
+        let detail = format!("{} are still on order", item.unit.show(qty));
+        found.push(Finding::new(Code::OpenOrderDiscontinued, detail));
+    }
+    let terms = usable_terms(item, at, &mut found);
+    let in_lots: i64 = lots.iter().map(|lot| lot.qty).sum();
+    let shelf_life_days =
+        terms.first().and_then(|terms| terms.shelf_life_days).or(item.shelf_life_days);
+    let opening = Opening { net, lots, unlotted: usable - in_lots, shelf_life_days };
+    let node = Node {
+        on_hand: usable,
+        reserved,
+        backordered,
+        opening,
+        incoming,
+        terms,
+        planned: Vec::new(),
+    };
+    (node, found)
+}
+
+/// What of `on_hand` may still be sold, and its lots, soonest first.
+fn usable_lots(
+    item: &ItemSupply,
+    location: &LocationSupply,
+    on_hand: i64,
+    today: Day,
+    found: &mut Vec<Finding>,
+) -> (i64, Vec<LotLeft>) {
+    let mut lots: Vec<LotLeft> = location
+        .lots
+        .iter()
+        .filter(|lot| lot.qty > 0)
+        .map(|lot| LotLeft { qty: lot.qty, last_day: lot.expires_on - today })
+        .collect();
+    lots.sort_by_key(|lot| (lot.last_day, lot.qty));
+    if lots.len() < location.lots.len() {
+        found.push(Finding::new(Code::BadStock, "a lot without a quantity is left out"));
+    }
+    let in_lots = lots.iter().fold(0i64, |sum, lot| sum.saturating_add(lot.qty));
+    if in_lots > on_hand {
+        let detail = format!(
+            "lots hold {}, more than the {} on hand; the soonest to expire are left out",
+            item.unit.show(in_lots),
+            item.unit.show(on_hand)
+        );
+        found.push(Finding::new(Code::BadStock, detail));
+        let mut over = in_lots - on_hand;
+        for lot in &mut lots {
+            let taken = lot.qty.min(over);
+            lot.qty -= taken;
+            over -= taken;
+        }
+    }
+    let expired: i64 = lots.iter().filter(|lot| lot.last_day < 0).map(|lot| lot.qty).sum();
+    if expired > 0 {
+        let detail = format!("{} on hand have expired and do not count", item.unit.show(expired));
+        found.push(Finding::new(Code::ExpiringStock, detail));
+    }
+    lots.retain(|lot| lot.last_day >= 0 && lot.qty > 0);
+    (on_hand - expired, lots)
+}
+
+fn incoming(
+    item: &ItemSupply,
+    location: &LocationSupply,
+    today: Day,
+    found: &mut Vec<Finding>,
+) -> Vec<(i64, Arrival)> {
+    let mut seen = BTreeSet::new();
+    let mut incoming = Vec::new();
+    for order in &location.open_orders {
+        let name = || format!("order {} line {}", order.po_id, order.line_no);
+        if order.qty <= 0 {
+            let detail = format!("{} is open over {}; it is left out", name(), order.qty);
+            found.push(Finding::new(Code::BadStock, detail));
+            continue;
+        }
+        if !seen.insert((&order.po_id, &order.line_no)) {
+            found.push(Finding::new(Code::OrderDuplicate, name()));
+            continue;
+        }
+        if let Some(day) = order.expected_on.filter(|&day| day >= today) {
+            incoming.push((order.qty, Arrival::On((day - today) as u32)));
+            continue;
+        }
+        let age = order.ordered_on.map_or(0, |day| (today - day).max(0)) as u32;
+        let arrival = order.lead_time.remaining(age);
+        if let Some(day) = order.expected_on {
+            let detail = format!(
+                "{} of {} was due on {day}; at {age} days of age half of such orders take at \
+                 least {} days more",
+                name(),
+                item.unit.show(order.qty),
+                arrival.quantile(0.5)
+            );
+            found.push(Finding::new(Code::OrderLate, detail));
+        }
+        incoming.push((order.qty, Arrival::After(arrival)));
+    }
+    incoming
+}
+
+fn usable_terms(item: &ItemSupply, at: usize, found: &mut Vec<Finding>) -> Vec<SupplyTerms> {
+    let mut bad = |detail: String| found.push(Finding::new(Code::BadTerms, detail));
+    let mut usable: Vec<SupplyTerms> = Vec::new();
+    for terms in &item.locations[at].terms {
+        if let Some(source) = terms.source
+            && (source >= item.locations.len() || source == at)
+        {
+            bad(format!("source {source} is not another location; the terms are left out"));
+            continue;
+        }
+        let mut terms = terms.clone();
+        if terms.review_days == 0 {
+            bad("review_days is 0; 1 is used".to_owned());
+            terms.review_days = 1;
+        }
+        if terms.multiple < 1 {
+            bad(format!("multiple is {}; 1 is used", terms.multiple));
+            terms.multiple = 1;
+        }
+        if terms.moq < 0 {
+            bad(format!("moq is {}; 0 is used", terms.moq));
+            terms.moq = 0;
+        }
+        if let Some(capacity) = terms.capacity_qty.filter(|&qty| qty < 1) {
+            bad(format!("capacity is {capacity}; it is left out"));
+            terms.capacity_qty = None;
+        }
+        usable.push(terms);
+    }
+    usable.sort_by(|a, b| {
+        (a.priority, a.kind, &a.supplier_id, a.source).cmp(&(
+            b.priority,
+            b.kind,
+            &b.supplier_id,
+            b.source,
+        ))
+    });
+    usable
+}

@@ -1,0 +1,99 @@
+//! What the stock will be with and without tonight's lines.
+
+use crate::calendar::Day;
+use crate::plan_sku::input::{ItemSupply, Node};
+use crate::plan_sku::stage::{Scratch, Shape};
+use crate::plan_sku::{LocationKpi, LocationProjection};
+use crate::policy::order::mean;
+use crate::policy::projection::project;
+
+/// Loads what will leave location `at`: its own sales, and what it sends to the locations behind
+/// it, which is tonight's transfers first and from then on what those sell.
+pub(super) fn load(
+    scratch: &mut Scratch,
+    item: &ItemSupply,
+    shape: Shape,
+    at: usize,
+    behind: &[usize],
+    sent_today: i64,
+) {
+    let demand = &mut scratch.demand;
+    demand.reset(shape.paths, shape.days, 0.0);
+    let of = |at: usize| item.locations[at].demand.as_ref().filter(|d| shape.fits(d));
+    behind.iter().filter_map(|&at| of(at)).for_each(|paths| demand.add_demand(paths));
+    if sent_today > 0 {
+        let sent = sent_today as f64;
+        for path in 0..shape.paths {
+            let (mut sold, mut left) = (0.0, 0.0);
+            for day in 0..shape.days {
+                let at = day * shape.paths + path;
+                sold += demand.values[at];
+                let total = f64::max(sold, sent);
+                demand.values[at] = total - left;
+                left = total;
+            }
+        }
+    }
+    if let Some(own) = of(at) {
+        demand.add_demand(own);
+    }
+}
+
+/// Projects the demand in `scratch` twice; its receipts must be those of the open orders.
+pub(super) fn publish(
+    scratch: &mut Scratch,
+    item: &ItemSupply,
+    node: &Node,
+    sells: bool,
+    today: Day,
+) -> (LocationProjection, LocationKpi) {
+    let days = scratch.demand.days;
+    let Scratch { demand, receipts, projection, counts, .. } = scratch;
+    let mut out = LocationProjection {
+        from: today,
+        receipts: vec![0; days],
+        ..LocationProjection::default()
+    };
+    let coming = node.incoming.iter().map(|(qty, arrival)| (*qty, arrival.median()));
+    for (qty, day) in coming.chain(node.planned.iter().map(|line| (line.qty, line.median))) {
+        if let Some(there) = out.receipts.get_mut(day as usize) {
+            *there += qty;
+        }
+    }
+    project(demand, receipts, &node.opening, item.shortage, projection);
+    let lost_without = mean(&projection.lost);
+    if node.planned.is_empty() {
+        for day in 0..days {
+            let [p10, p50, p90] = projection.closing.quantiles(day, [0.1, 0.5, 0.9], counts);
+            (out.p10.push(p10), out.p50.push(p50), out.p90.push(p90));
+        }
+        out.p50_without = out.p50.clone();
+    } else {
+        out.p50_without =
+            (0..days).map(|day| projection.closing.quantiles(day, [0.5], counts)[0]).collect();
+        for line in &node.planned {
+            match &line.days {
+                Some(days) => receipts.add_on_days(days, line.qty as f64),
+                None => receipts.add_on(line.median as usize, line.qty as f64),
+            }
+        }
+        project(demand, receipts, &node.opening, item.shortage, projection);
+        for day in 0..days {
+            let [p10, p50, p90] = projection.closing.quantiles(day, [0.1, 0.5, 0.9], counts);
+            (out.p10.push(p10), out.p50.push(p50), out.p90.push(p90));
+        }
+    }
+    let asked = demand.values.iter().sum::<f64>() / demand.paths.max(1) as f64;
+    let daily = asked / days.max(1) as f64;
+    // What a warehouse cannot send is lost where it would have sold, and counted there.
+    let here = if sells { 1.0 } else { 0.0 };
+    let kpi = LocationKpi {
+        expected_demand: asked * here,
+        expected_lost: mean(&projection.lost) * here,
+        expected_lost_without: lost_without * here,
+        expected_waste: mean(&projection.wasted),
+        stock_value_minor: item.unit.value_minor(node.on_hand, item.unit_cost_minor),
+        days_of_cover: (daily > 0.0).then(|| node.on_hand as f64 / daily),
+    };
+    (out, kpi)
+}

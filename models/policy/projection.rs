@@ -1,0 +1,201 @@
+//! Stock projected day by day along every demand path.
+//!
+//! Within a day: receipts, then demand, then expiry, then the count. Matrices are day-major (all
+//! paths of a day beside each other), so that the recursion runs over paths in vector registers.
+//! Values are whole smallest units held as `f64`, exact up to 2^53.
+
+use crate::distribution::DemandPaths;
+use crate::policy::perishable;
+
+/// What becomes of demand that finds no stock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Shortage {
+    #[default]
+    Lost,
+    BackOrdered,
+}
+
+/// `values[day * paths + path]`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PathMatrix {
+    pub paths: usize,
+    pub days: usize,
+    pub values: Vec<f64>,
+}
+
+impl PathMatrix {
+    pub fn row(&self, day: usize) -> &[f64] {
+        &self.values[day * self.paths..(day + 1) * self.paths]
+    }
+
+    pub fn row_mut(&mut self, day: usize) -> &mut [f64] {
+        &mut self.values[day * self.paths..(day + 1) * self.paths]
+    }
+
+    /// Keeps the allocation.
+    pub fn reset(&mut self, paths: usize, days: usize, value: f64) {
+        (self.paths, self.days) = (paths, days);
+        self.values.clear();
+        self.values.resize(paths * days, value);
+    }
+
+    /// Keeps the first `days` days.
+    pub fn truncate(&mut self, days: usize) {
+        self.days = self.days.min(days);
+        self.values.truncate(self.days * self.paths);
+    }
+
+    /// Adds a series' demand, path by path, in whole smallest units. Holes and negative demand
+    /// count as 0; what the series has beyond this matrix is left out, and the other way round.
+    pub fn add_demand(&mut self, demand: &DemandPaths) {
+        let known = self.days.min(demand.horizon);
+        // Blocks of paths keep the written rows in the first-level cache.
+        for block in (0..self.paths.min(demand.paths)).step_by(16) {
+            for path in block..(block + 16).min(self.paths).min(demand.paths) {
+                for (day, &value) in demand.path(path)[..known].iter().enumerate() {
+                    self.values[day * self.paths + path] += round_half_up(value);
+                }
+            }
+        }
+    }
+
+    /// Fills the days from `known` on with the week before them, repeated.
+    pub fn repeat_last_week(&mut self, known: usize) {
+        let week = known.min(7);
+        if week == 0 {
+            return;
+        }
+        for day in known..self.days {
+            let from = (day - week) * self.paths;
+            self.values.copy_within(from..from + self.paths, day * self.paths);
+        }
+    }
+
+    /// Adds `qty` on the same day of every path. A day past the matrix is past what is planned.
+    pub fn add_on(&mut self, day: usize, qty: f64) {
+        if day < self.days {
+            self.row_mut(day).iter_mut().for_each(|v| *v += qty);
+        }
+    }
+
+    /// Adds `qty` on each path's own day.
+    pub fn add_on_days(&mut self, days: &[f64], qty: f64) {
+        for (path, &day) in days.iter().enumerate() {
+            if (day as usize) < self.days {
+                self.values[day as usize * self.paths + path] += qty;
+            }
+        }
+    }
+
+    /// The smallest value that at least a `p` share of the paths do not exceed, on `day`.
+    /// `scratch` is overwritten.
+    pub fn quantiles<const N: usize>(
+        &self,
+        day: usize,
+        levels: [f64; N],
+        scratch: &mut Vec<i64>,
+    ) -> [i64; N] {
+        scratch.clear();
+        scratch.extend(self.row(day).iter().map(|&v| v as i64));
+        let mut from = 0;
+        levels.map(|p| {
+            let rank = rank(p, scratch.len());
+            let value = *scratch[from..].select_nth_unstable(rank - from).1;
+            from = rank;
+            value
+        })
+    }
+}
+
+/// 0-based rank of the `p` quantile among `n`: the ⌈p n⌉-th smallest, as an order statistic.
+pub fn rank(p: f64, n: usize) -> usize {
+    ((p * n as f64 - 1e-9).ceil() as usize).clamp(1, n.max(1)) - 1
+}
+
+/// Nearest whole number for demand, with holes, negatives and the absurd made 0.
+fn round_half_up(value: f32) -> f64 {
+    const ABSURD: f32 = 1e15;
+    if value >= 0.0 && value < ABSURD { f64::from(value + 0.5).floor() } else { 0.0 }
+}
+
+/// Part of the stock on hand, by its last day for sale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LotLeft {
+    pub qty: i64,
+    /// Day 0 is today.
+    pub last_day: i32,
+}
+
+/// What there is as today opens, smallest units.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Opening {
+    /// On hand less reserved and back-ordered; negative where more is promised than there is.
+    pub net: i64,
+    /// Lots of what is on hand, soonest first, without any that has expired.
+    pub lots: Vec<LotLeft>,
+    /// The part of what is on hand that no lot covers: with a shelf life it counts as just
+    /// received, otherwise it does not expire.
+    pub unlotted: i64,
+    /// Days for sale of goods still to be received; `None`: they do not expire.
+    pub shelf_life_days: Option<u32>,
+}
+
+impl Opening {
+    pub fn perishes(&self) -> bool {
+        self.shelf_life_days.is_some() || !self.lots.is_empty()
+    }
+}
+
+/// A projection with its books: on every path `opening + received - sold - wasted = closing`.
+#[derive(Clone, Debug, Default)]
+pub struct Projection {
+    /// Stock at the end of each day; negative is owed.
+    pub closing: PathMatrix,
+    /// Per path, over all days.
+    pub sold: Vec<f64>,
+    pub lost: Vec<f64>,
+    pub wasted: Vec<f64>,
+}
+
+impl Projection {
+    fn reset(&mut self, paths: usize, days: usize) {
+        self.closing.reset(paths, days, 0.0);
+        for totals in [&mut self.sold, &mut self.lost, &mut self.wasted] {
+            totals.clear();
+            totals.resize(paths, 0.0);
+        }
+    }
+}
+
+/// Runs every day of `demand` and `receipts`, which must be of the same shape. Under
+/// [`Shortage::Lost`] `lost` counts sales lost; under [`Shortage::BackOrdered`] demand that had to
+/// wait, while `sold` is all demand (it will be served).
+pub fn project(
+    demand: &PathMatrix,
+    receipts: &PathMatrix,
+    opening: &Opening,
+    shortage: Shortage,
+    out: &mut Projection,
+) {
+    out.reset(demand.paths, demand.days);
+    if opening.perishes() {
+        return perishable::project(demand, receipts, opening, shortage, out);
+    }
+    let paths = demand.paths;
+    let mut before = vec![opening.net as f64; paths];
+    for day in 0..demand.days {
+        let rows = demand.row(day).iter().zip(receipts.row(day));
+        let totals = out.sold.iter_mut().zip(out.lost.iter_mut());
+        let stock = before.iter_mut().zip(out.closing.row_mut(day));
+        for (((&wanted, &received), (sold, lost)), (left, closing)) in rows.zip(totals).zip(stock) {
+            let there = *left + received;
+            let served = wanted.min(there.max(0.0));
+            let out_of_stock = wanted - served;
+            let taken = if shortage == Shortage::Lost { served } else { wanted };
+            *sold += taken;
+            *lost += out_of_stock;
+            *left = there - taken;
+            *closing = *left;
+        }
+    }
+}

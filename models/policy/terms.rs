@@ -1,0 +1,96 @@
+//! How an item reaches a location, and on which days it cannot.
+
+use crate::calendar::Day;
+use crate::policy::lead_time::LeadTime;
+
+/// The kinds of reorder line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SupplyKind {
+    Purchase,
+    Transfer,
+    Produce,
+}
+
+impl SupplyKind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            SupplyKind::Purchase => "purchase",
+            SupplyKind::Transfer => "transfer",
+            SupplyKind::Produce => "produce",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<SupplyKind> {
+        [SupplyKind::Purchase, SupplyKind::Transfer, SupplyKind::Produce]
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
+    }
+}
+
+/// Days on which a supplier neither sends off nor delivers, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClosedWindow {
+    pub from: Day,
+    pub to: Day,
+}
+
+/// An all-units discount: from `min_qty` smallest units on, every unit costs this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PriceBreak {
+    pub min_qty: i64,
+    /// Per base unit.
+    pub unit_cost_minor: i64,
+}
+
+/// One row of `supply_terms`, with its lead time learned.
+#[derive(Clone, Debug)]
+pub struct SupplyTerms {
+    pub kind: SupplyKind,
+    /// 1 is the usual source; the others stand behind it.
+    pub priority: u32,
+    /// Empty for a transfer.
+    pub supplier_id: String,
+    /// Index into the item's locations, for a transfer.
+    pub source: Option<usize>,
+    /// From the order until it can be sold, in days.
+    pub lead_time: LeadTime,
+    /// Days from this order to the next, at least 1.
+    pub review_days: u32,
+    /// Smallest units; 0 or 1 where there is none.
+    pub moq: i64,
+    /// Smallest units, at least 1.
+    pub multiple: i64,
+    /// What one `multiple` is called; empty where it has no name.
+    pub pack_uom: String,
+    /// Per base unit.
+    pub unit_cost_minor: i64,
+    /// ISO 4217.
+    pub currency: String,
+    pub price_breaks: Vec<PriceBreak>,
+    /// Days for sale from receipt, of goods from this source.
+    pub shelf_life_days: Option<u32>,
+    /// The most that one order may hold, smallest units.
+    pub capacity_qty: Option<i64>,
+    pub closed: Vec<ClosedWindow>,
+}
+
+impl SupplyTerms {
+    /// The first day from `day` on that lies in no closed window.
+    pub fn next_open(&self, day: Day) -> Day {
+        next_open(&self.closed, day)
+    }
+
+    /// When an order of `ordered_on` with this lead time is there. What would arrive in a closed
+    /// window arrives on the first open day after it.
+    pub fn arrival(&self, ordered_on: Day, lead_time_days: u32) -> Day {
+        self.next_open(ordered_on + lead_time_days as i32)
+    }
+}
+
+/// Windows may overlap and need not be sorted; one that ends before it starts closes nothing.
+pub fn next_open(closed: &[ClosedWindow], mut day: Day) -> Day {
+    while let Some(window) = closed.iter().find(|w| w.from <= day && day <= w.to) {
+        day = window.to + 1;
+    }
+    day
+}

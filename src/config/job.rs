@@ -1,0 +1,319 @@
+//! One job, one TOML file.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use chrono_tz::Tz;
+use granary_models::plan::gates::GateLimits;
+use granary_models::plan_sku::PlanConfig;
+use granary_models::policy::order::Target;
+use granary_models::policy::projection::Shortage;
+use serde::Deserialize;
+
+use super::{Exit, Refused};
+
+/// What a file in `jobs/` says. Unknown keys are refused, because a misspelt limit is no limit.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Job {
+    /// Also the file's stem.
+    pub name: String,
+    pub kind: JobKind,
+    #[serde(default)]
+    pub schedule: Option<Schedule>,
+    #[serde(default)]
+    pub freshness: Freshness,
+    #[serde(default)]
+    pub forecast: ForecastSettings,
+    #[serde(default)]
+    pub policy: Policy,
+    #[serde(default)]
+    pub production: Production,
+    #[serde(default)]
+    pub defaults: Defaults,
+    #[serde(default)]
+    pub gates: GateLimits,
+    /// Of the file's text; kept with every run.
+    #[serde(skip)]
+    pub digest: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JobKind {
+    /// Pull, forecast, plan, gate, publish.
+    Nightly,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Schedule {
+    /// Seconds, minutes, hours, day of month, month, day of week. It only wakes the job.
+    pub cron: String,
+    /// IANA name. The business date is the local date there when the job is due.
+    pub time_zone: Tz,
+    /// How many missed business dates are run late; 0 runs only today's.
+    #[serde(default)]
+    pub catch_up_days: u32,
+    #[serde(default)]
+    pub overlap: Overlap,
+}
+
+/// What happens when a job is due while it still runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Overlap {
+    /// The date waits for the next tick.
+    #[default]
+    Skip,
+}
+
+/// How old the newest day of an input may be, in days before the business date. The day before
+/// the business date has age 1.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Freshness {
+    pub sales_max_age_days: i32,
+    pub stock_max_age_days: i32,
+}
+
+impl Default for Freshness {
+    fn default() -> Freshness {
+        Freshness { sales_max_age_days: 2, stock_max_age_days: 2 }
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ForecastSettings {
+    /// Days that are forecast and published. Planning looks further where lead times need it.
+    pub horizon_days: usize,
+    /// Origins of the rolling backtest that chooses the model.
+    pub cutoffs: usize,
+    pub cutoff_step_days: usize,
+    /// Days of history that are read.
+    pub history_days: i32,
+    /// Equally likely futures per series.
+    pub paths: usize,
+    pub seed: u64,
+}
+
+impl Default for ForecastSettings {
+    fn default() -> ForecastSettings {
+        ForecastSettings {
+            horizon_days: 28,
+            cutoffs: 3,
+            cutoff_step_days: 7,
+            history_days: 1100,
+            paths: 256,
+            seed: 1,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Policy {
+    /// `{ fill = 0.98 }`: share of demand served from stock; `{ cycle = 0.95 }`: probability of no
+    /// stock-out in a cycle; `"economics"`: every unit that earns more than it costs. Left out: the
+    /// default service level, or a fill rate of 98%.
+    pub service: Option<Target>,
+    /// Unmet demand waits (`true`) or goes elsewhere (`false`, as in most shops).
+    pub backorders: bool,
+    /// Yearly cost of holding stock as a share of its value.
+    pub holding_rate_per_year: f64,
+    /// Lost goodwill per unit short, as a share of the margin.
+    pub stockout_penalty: f64,
+    /// A price break may not buy more than this many days of demand.
+    pub price_break_cover_days: f64,
+    /// Longest protection interval that is planned for.
+    pub max_protection_days: usize,
+}
+
+impl Default for Policy {
+    fn default() -> Policy {
+        let plan = PlanConfig::default();
+        Policy {
+            service: None,
+            backorders: false,
+            holding_rate_per_year: plan.holding_rate_per_year,
+            stockout_penalty: plan.stockout_penalty,
+            price_break_cover_days: plan.price_break_cover_days,
+            max_protection_days: 90,
+        }
+    }
+}
+
+impl Policy {
+    pub fn plan_config(&self, defaults: &Defaults) -> PlanConfig {
+        let fallback = Target::Fill(defaults.service_level.unwrap_or(0.98));
+        PlanConfig {
+            target: self.service.unwrap_or(fallback),
+            holding_rate_per_year: self.holding_rate_per_year,
+            stockout_penalty: self.stockout_penalty,
+            price_break_cover_days: self.price_break_cover_days,
+            ..PlanConfig::default()
+        }
+    }
+
+    pub fn shortage(&self) -> Shortage {
+        if self.backorders { Shortage::BackOrdered } else { Shortage::Lost }
+    }
+}
+
+/// Small batches for items on pre-sale.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Production {
+    /// Length of a season, from the first reservation on.
+    pub season_days: i32,
+    /// Cost of starting one batch, in minor units.
+    pub setup_cost_minor: i64,
+    /// What an unsold unit still brings, as a share of its cost.
+    pub salvage_share: f64,
+    /// Share of reservations that are cancelled before they ship.
+    pub cancellation_rate: f64,
+    /// Share of shipped units that come back.
+    pub return_rate: f64,
+}
+
+impl Default for Production {
+    fn default() -> Production {
+        Production {
+            season_days: 60,
+            setup_cost_minor: 0,
+            salvage_share: 0.3,
+            cancellation_rate: 0.05,
+            return_rate: 0.05,
+        }
+    }
+}
+
+/// Stands in for master data that the upstream does not have. Each use is counted in a finding.
+/// What the job leaves out comes from the `[defaults]` of the import map.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Defaults {
+    pub lead_time_days: Option<i64>,
+    pub review_days: Option<i64>,
+    pub moq: Option<i64>,
+    pub multiple: Option<i64>,
+    pub unit_cost_minor: Option<i64>,
+    pub unit_price_minor: Option<i64>,
+    pub currency: Option<String>,
+    pub supplier_id: Option<String>,
+    /// Days of average demand on hand where no stock has ever been counted; 0 plans from nothing.
+    pub on_hand_cover_days: Option<f64>,
+    /// Fill rate where the job's policy names no service.
+    pub service_level: Option<f64>,
+}
+
+impl Defaults {
+    /// `self` where it speaks, `fallback` elsewhere.
+    pub fn or(self, fallback: Defaults) -> Defaults {
+        Defaults {
+            lead_time_days: self.lead_time_days.or(fallback.lead_time_days),
+            review_days: self.review_days.or(fallback.review_days),
+            moq: self.moq.or(fallback.moq),
+            multiple: self.multiple.or(fallback.multiple),
+            unit_cost_minor: self.unit_cost_minor.or(fallback.unit_cost_minor),
+            unit_price_minor: self.unit_price_minor.or(fallback.unit_price_minor),
+            currency: self.currency.or(fallback.currency),
+            supplier_id: self.supplier_id.or(fallback.supplier_id),
+            on_hand_cover_days: self.on_hand_cover_days.or(fallback.on_hand_cover_days),
+            service_level: self.service_level.or(fallback.service_level),
+        }
+    }
+}
+
+impl Job {
+    /// Reads and checks one file.
+    pub fn read(path: &Path) -> anyhow::Result<Job> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read the job {}", path.display()))?;
+        let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+        Job::parse(&text, stem)
+            .map_err(|message| Refused::new(Exit::Usage, format!("{}: {message}", path.display())))
+            .map_err(Into::into)
+    }
+
+    fn parse(text: &str, stem: &str) -> Result<Job, String> {
+        let mut job: Job = toml::from_str(text).map_err(|error| error.to_string())?;
+        job.digest = blake3::hash(text.as_bytes()).to_hex().to_string();
+        if job.name != stem {
+            return Err(format!("name is {:?}, but the file is called {stem:?}", job.name));
+        }
+        job.check()?;
+        Ok(job)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let range = |name: &str, value: f64, low: f64, high: f64| {
+            if (low..=high).contains(&value) {
+                Ok(())
+            } else {
+                Err(format!("{name} is {value}, should be in {low}..={high}"))
+            }
+        };
+        range("forecast.horizon_days", self.forecast.horizon_days as f64, 1.0, 366.0)?;
+        range("forecast.cutoffs", self.forecast.cutoffs as f64, 1.0, 12.0)?;
+        range("forecast.cutoff_step_days", self.forecast.cutoff_step_days as f64, 1.0, 90.0)?;
+        range("forecast.history_days", f64::from(self.forecast.history_days), 14.0, 4000.0)?;
+        range("forecast.paths", self.forecast.paths as f64, 32.0, 4096.0)?;
+        range("policy.holding_rate_per_year", self.policy.holding_rate_per_year, 0.0, 10.0)?;
+        range("policy.max_protection_days", self.policy.max_protection_days as f64, 1.0, 366.0)?;
+        range("policy.stockout_penalty", self.policy.stockout_penalty, 0.0, 100.0)?;
+        range("production.season_days", f64::from(self.production.season_days), 1.0, 366.0)?;
+        range("production.salvage_share", self.production.salvage_share, 0.0, 0.99)?;
+        range("production.cancellation_rate", self.production.cancellation_rate, 0.0, 0.99)?;
+        range("production.return_rate", self.production.return_rate, 0.0, 0.99)?;
+        match self.policy.service {
+            Some(Target::Fill(fill)) => range("policy.service.fill", fill, 0.5, 0.9999)?,
+            Some(Target::Cycle(cycle)) => range("policy.service.cycle", cycle, 0.5, 0.9999)?,
+            Some(Target::Economics) | None => {}
+        }
+        self.defaults
+            .service_level
+            .map_or(Ok(()), |level| range("defaults.service_level", level, 0.5, 0.9999))
+    }
+
+    /// Every job of a folder, by name.
+    pub fn read_all(folder: &Path) -> anyhow::Result<BTreeMap<String, Job>> {
+        let mut jobs = BTreeMap::new();
+        for path in job_files(folder)? {
+            let job = Job::read(&path)?;
+            jobs.insert(job.name.clone(), job);
+        }
+        Ok(jobs)
+    }
+
+    /// The job of that name, or an error that lists the names there are.
+    pub fn find(folder: &Path, name: &str) -> anyhow::Result<Job> {
+        let path = folder.join(format!("{name}.toml"));
+        if path.is_file() {
+            return Job::read(&path);
+        }
+        let names: Vec<String> = job_files(folder)?
+            .iter()
+            .filter_map(|path| path.file_stem()?.to_str().map(str::to_owned))
+            .collect();
+        let message =
+            format!("no job {name:?} in {}; there are: {}", folder.display(), names.join(", "));
+        Err(Refused::new(Exit::Usage, message).into())
+    }
+}
+
+fn job_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(folder)
+        .with_context(|| format!("cannot read the jobs folder {}", folder.display()))?;
+    let mut paths = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}

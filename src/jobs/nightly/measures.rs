@@ -1,0 +1,78 @@
+//! Segments and figures that tell a planner how the night looks as a whole.
+
+use granary_models::forecast::demand_class::DemandClass;
+use granary_models::forecast::sku_forecast::SkuForecast;
+
+use super::facts::Facts;
+use super::panel::NightPanel;
+use super::planning::Planned;
+use crate::store::publish::KpiRow;
+
+/// Days of sales by which items are ranked.
+const ABC_DAYS: usize = 91;
+/// Shares of revenue at which A ends and B ends.
+const ABC_SHARES: [f64; 2] = [0.8, 0.95];
+
+/// A, B or C per series: the few that bring 80% of the revenue, the next 15%, the rest.
+pub fn abc(facts: &Facts, night: &NightPanel) -> Vec<&'static str> {
+    let revenue: Vec<f64> = (0..night.keys.len())
+        .map(|i| {
+            let item = &facts.items[night.keys[i].item];
+            let price = item.unit_price_minor.or(facts.defaults.unit_price_minor).unwrap_or(1);
+            let series = night.panel.series(i);
+            let recent = series.len().saturating_sub(ABC_DAYS);
+            let units =
+                series.sold[recent..].iter().sum::<f64>() / 10f64.powi(item.qty_decimals as i32);
+            units * price as f64
+        })
+        .collect();
+    let total: f64 = revenue.iter().sum();
+    let mut order: Vec<usize> = (0..revenue.len()).collect();
+    order.sort_by(|&a, &b| revenue[b].total_cmp(&revenue[a]).then(a.cmp(&b)));
+    let mut classes = vec!["C"; revenue.len()];
+    let mut before = 0.0;
+    for i in order {
+        if revenue[i] <= 0.0 || before >= ABC_SHARES[1] * total {
+            break;
+        }
+        classes[i] = if before < ABC_SHARES[0] * total { "A" } else { "B" };
+        before += revenue[i];
+    }
+    classes
+}
+
+/// X is steady demand, Y swings, Z comes now and then or is not known yet.
+pub fn xyz(forecast: &SkuForecast) -> &'static str {
+    match forecast.class {
+        DemandClass::Smooth => "X",
+        DemandClass::Erratic => "Y",
+        _ => "Z",
+    }
+}
+
+pub fn kpis(facts: &Facts, planned: &Planned) -> Vec<KpiRow> {
+    let mut demand_minor = 0.0;
+    let mut lost_minor = 0.0;
+    let mut lost_without_minor = 0.0;
+    let mut waste_minor = 0.0;
+    let mut stock_minor = 0.0;
+    for place in &planned.places {
+        let item = &facts.items[place.item];
+        let cost = item.unit_cost_minor.or(facts.defaults.unit_cost_minor).unwrap_or(1) as f64
+            / 10f64.powi(item.qty_decimals as i32);
+        let kpi = &place.plan.kpi;
+        demand_minor += kpi.expected_demand * cost;
+        lost_minor += kpi.expected_lost * cost;
+        lost_without_minor += kpi.expected_lost_without * cost;
+        waste_minor += kpi.expected_waste * cost;
+        stock_minor += kpi.stock_value_minor as f64;
+    }
+    let fill = |lost: f64| if demand_minor > 0.0 { 1.0 - lost / demand_minor } else { 1.0 };
+    vec![
+        KpiRow { name: "stock_value_minor", value: stock_minor, unit: "minor" },
+        KpiRow { name: "expected_demand_minor", value: demand_minor, unit: "minor at cost" },
+        KpiRow { name: "expected_fill", value: fill(lost_minor), unit: "share" },
+        KpiRow { name: "expected_fill_without", value: fill(lost_without_minor), unit: "share" },
+        KpiRow { name: "expected_waste_minor", value: waste_minor, unit: "minor at cost" },
+    ]
+}

@@ -1,0 +1,281 @@
+//! A night: pull → check freshness → forecast → plan → gates → publish.
+
+mod facts;
+mod findings;
+mod launches;
+mod measures;
+mod panel;
+mod planning;
+mod prices;
+mod production;
+mod rows;
+mod supply;
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use anyhow::{Context, anyhow};
+use granary_models::backtest::panel::{ForecastConfig, PanelForecast, forecast_panel};
+use granary_models::calendar::Day;
+use granary_models::distribution::paths::PathPlan;
+use granary_models::forecast::drivers::ForecastInput;
+use granary_models::plan::gates::RunFacts;
+use serde::Serialize;
+
+use self::facts::Facts;
+use self::findings::Findings;
+use self::panel::{Index, NightPanel};
+use self::planning::Planned;
+use self::supply::SupplyBook;
+use crate::config::{Exit, Job, Refused};
+use crate::store::Store;
+use crate::store::publish::RunRows;
+
+/// How a run is carried out; none of it may change a byte of the plan.
+pub struct RunOptions<'a> {
+    /// Worker threads of the numerical part; 0 takes every core.
+    pub threads: usize,
+    /// Called with the name of each stage as it begins.
+    pub on_stage: &'a (dyn Fn(&'static str) + Send + Sync),
+}
+
+/// What a run came to.
+#[derive(Clone, Debug, Serialize)]
+pub struct RunOutcome {
+    pub run_id: String,
+    pub business_date: Day,
+    /// Gate codes that hold the whole plan; empty when it was published.
+    pub held_because: Vec<String>,
+    pub counts: Counts,
+    pub stage_ms: BTreeMap<&'static str, u64>,
+}
+
+impl RunOutcome {
+    /// A held plan, or a held line in a published one, is exit code 4.
+    pub fn exit(&self) -> Exit {
+        if self.held_because.is_empty() && self.counts.lines_held == 0 {
+            Exit::Ok
+        } else {
+            Exit::PlanHeld
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Counts {
+    pub series: usize,
+    pub history_days: usize,
+    pub items_planned: usize,
+    pub lines: usize,
+    pub lines_held: usize,
+    pub production_suggestions: usize,
+    pub findings: usize,
+    /// What the plan buys and makes, by currency; transfers move what is already paid.
+    pub value_minor: BTreeMap<String, i64>,
+}
+
+/// Runs a job for a business date and publishes its plan, or holds it, or says why it cannot.
+///
+/// Safe to repeat: a re-run takes the earlier plan's place with the same line keys, and the same
+/// inputs give the same bytes.
+pub async fn run(
+    store: &Store,
+    job: &Job,
+    business_date: Day,
+    options: &RunOptions<'_>,
+) -> anyhow::Result<RunOutcome> {
+    let _lock = store.lock_run()?;
+    let attempt_id = store.begin_attempt(&job.name, business_date).await?;
+    let mut stages = Stages { started: Instant::now(), ms: BTreeMap::new(), on: options.on_stage };
+    let result = night(store, job, business_date, options, attempt_id, &mut stages).await;
+    let (outcome, detail) = match &result {
+        Ok(run) if run.held_because.is_empty() => ("published", String::new()),
+        Ok(run) => ("held", run.held_because.join(", ")),
+        Err(error) => match error.downcast_ref::<Refused>() {
+            Some(refused) if refused.exit == Exit::StaleData => ("stale", format!("{error:#}")),
+            _ => ("failed", format!("{error:#}")),
+        },
+    };
+    store.end_attempt(attempt_id, outcome, &detail, &stages.ms).await?;
+    result
+}
+
+/// The day after the newest sales: the date to plan for when none is given and no clock is asked.
+pub async fn next_business_date(store: &Store) -> anyhow::Result<Day> {
+    crate::store::sales::last_day(&store.reader)
+        .await?
+        .map(|day| day + 1)
+        .ok_or_else(|| Refused::new(Exit::DataRejected, "there are no sales; import some").into())
+}
+
+struct Stages<'a> {
+    started: Instant,
+    ms: BTreeMap<&'static str, u64>,
+    on: &'a (dyn Fn(&'static str) + Send + Sync),
+}
+
+impl Stages<'_> {
+    fn begin(&mut self, name: &'static str) {
+        (self.on)(name);
+        self.started = Instant::now();
+    }
+
+    fn end(&mut self, name: &'static str) {
+        self.ms.insert(name, self.started.elapsed().as_millis() as u64);
+    }
+}
+
+async fn night(
+    store: &Store,
+    job: &Job,
+    business_date: Day,
+    options: &RunOptions<'_>,
+    attempt_id: i64,
+    stages: &mut Stages<'_>,
+) -> anyhow::Result<RunOutcome> {
+    stages.begin("pull");
+    let facts = Facts::pull(store, job, business_date).await?;
+    check_freshness(&facts, job)?;
+    let previous_value_minor = store.previous_value_minor(&job.name, business_date).await?;
+    stages.end("pull");
+
+    // The numbers are made on threads of their own; async never sees them.
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(options.threads)
+        .build()
+        .context("cannot start the worker threads")?;
+    let on_stage = options.on_stage;
+    let worked = std::thread::scope(|scope| {
+        scope
+            .spawn(|| {
+                pool.install(|| {
+                    let mut stages =
+                        Stages { started: Instant::now(), ms: BTreeMap::new(), on: on_stage };
+                    compute(&facts, job, previous_value_minor, &mut stages)
+                        .map(|(rows, outcome)| (rows, outcome, stages.ms))
+                })
+            })
+            .join()
+    });
+    let (rows, mut outcome, ms) =
+        worked.map_err(|_| anyhow!("the numerical part of the night panicked"))??;
+    stages.ms.extend(ms);
+
+    stages.begin("publish");
+    store.publish(attempt_id, &rows).await?;
+    stages.end("publish");
+    outcome.stage_ms = stages.ms.clone();
+    Ok(outcome)
+}
+
+/// A plan from old data is worse than no plan.
+fn check_freshness(facts: &Facts, job: &Job) -> anyhow::Result<()> {
+    let Some(last_sales) = facts.last_sales_day() else {
+        let message = format!(
+            "there are no sales in the {} days before {}; import some",
+            job.forecast.history_days, facts.business_date
+        );
+        return Err(Refused::new(Exit::DataRejected, message).into());
+    };
+    let mut stale = Vec::new();
+    let mut check = |input: &str, last: Day, limit: i32| {
+        let age = facts.business_date - last;
+        if age > limit {
+            stale.push(format!("the newest {input} is of {last}, {age} days old (limit {limit})"));
+        }
+    };
+    check("sales row", last_sales, job.freshness.sales_max_age_days);
+    if let Some(last_stock) = facts.last_stock_day() {
+        check("stock count", last_stock, job.freshness.stock_max_age_days);
+    }
+    if stale.is_empty() {
+        return Ok(());
+    }
+    Err(Refused::new(Exit::StaleData, stale.join("; ")).into())
+}
+
+fn compute(
+    facts: &Facts,
+    job: &Job,
+    previous_value_minor: Option<BTreeMap<String, i64>>,
+    stages: &mut Stages,
+) -> anyhow::Result<(RunRows, RunOutcome)> {
+    stages.begin("panel");
+    let mut findings = Findings::default();
+    let index = Index::new(facts);
+    let horizon_days = horizon(facts, &index, job);
+    let night = panel::build(facts, &index, horizon_days, &mut findings);
+    if night.keys.is_empty() {
+        let message = "no series: the sales name no known item and location";
+        return Err(Refused::new(Exit::DataRejected, message).into());
+    }
+    stages.end("panel");
+
+    stages.begin("forecast");
+    let mut forecast = forecast(&night, job, horizon_days)?;
+    let launches =
+        launches::forecast_launches(facts, &index, &night, &mut forecast.series, &mut findings);
+    for (i, finding) in std::mem::take(&mut forecast.findings) {
+        let key = night.keys[i];
+        let location_id = &facts.locations[key.location].location_id;
+        findings.sku(&facts.items[key.item].item_id, location_id, finding);
+    }
+    stages.end("forecast");
+
+    stages.begin("plan");
+    let paths = PathPlan::new(job.forecast.paths, horizon_days, job.forecast.seed);
+    let book = SupplyBook::new(facts, &index, &night, job);
+    let run_facts = RunFacts { previous_value_minor, stale_inputs: Vec::new() };
+    let planned = planning::plan(&book, &forecast.series, &paths, job, &run_facts, &mut findings);
+    let batches =
+        production::suggest_batches(facts, &index, &night, &job.production, &mut findings);
+    stages.end("plan");
+
+    stages.begin("report");
+    let tonight = rows::Tonight {
+        facts,
+        night: &night,
+        job,
+        forecast: &forecast,
+        launches: &launches,
+        planned: &planned,
+        batches: &batches,
+    };
+    let (rows, counts) = rows::build(&tonight, findings);
+    stages.end("report");
+    let outcome = RunOutcome {
+        run_id: rows.run.run_id(),
+        business_date: facts.business_date,
+        held_because: held_because(&planned),
+        counts,
+        stage_ms: BTreeMap::new(),
+    };
+    Ok((rows, outcome))
+}
+
+fn held_because(planned: &Planned) -> Vec<String> {
+    planned.held.iter().map(|finding| finding.code.as_str().to_owned()).collect()
+}
+
+/// Far enough for the published forecast and for the longest protection interval.
+fn horizon(facts: &Facts, index: &Index, job: &Job) -> usize {
+    let empty = NightPanel::default();
+    let protection = SupplyBook::new(facts, index, &empty, job).protection_days();
+    job.forecast.horizon_days.max(protection.min(job.policy.max_protection_days))
+}
+
+fn forecast(night: &NightPanel, job: &Job, horizon_days: usize) -> anyhow::Result<PanelForecast> {
+    let input = ForecastInput {
+        panel: &night.panel,
+        meta: &night.meta,
+        categories: &night.categories,
+        regions: &night.regions,
+    };
+    let config = ForecastConfig {
+        horizon_days,
+        cutoffs: job.forecast.cutoffs,
+        cutoff_step_days: job.forecast.cutoff_step_days,
+        ..ForecastConfig::default()
+    };
+    forecast_panel(&input, &config).context("the panel does not fit together")
+}

@@ -1,0 +1,277 @@
+//! Tables to `Panel`: contiguous days per series, with what is known of each day beside its sales.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use granary_models::calendar::Day;
+use granary_models::finding::{Code, Finding};
+use granary_models::forecast::drivers::{EventWindow, Region, SeriesMeta, Weather};
+use granary_models::series::Panel;
+
+use super::facts::Facts;
+use super::findings::Findings;
+use super::prices::{PriceBook, PromotionBook};
+use crate::store::sales::{SalesDay, SeriesSales};
+
+/// Days at the end of the history whose promotions stand for the future when nobody plans them.
+const PROMO_CARRY_DAYS: usize = 14;
+
+/// The series of a night, in key order, and the shared facts of their days.
+#[derive(Default)]
+pub struct NightPanel {
+    pub panel: Panel,
+    pub keys: Vec<SeriesKey>,
+    pub meta: Vec<SeriesMeta>,
+    pub categories: Vec<String>,
+    pub regions: Vec<Region>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SeriesKey {
+    /// Index into `Facts::items`.
+    pub item: usize,
+    /// Index into `Facts::locations`.
+    pub location: usize,
+}
+
+/// Where items and locations stand in the facts.
+pub struct Index<'a> {
+    items: HashMap<&'a str, usize>,
+    locations: HashMap<&'a str, usize>,
+}
+
+impl<'a> Index<'a> {
+    pub fn new(facts: &'a Facts) -> Index<'a> {
+        let items = facts.items.iter().enumerate().map(|(i, item)| (item.item_id.as_str(), i));
+        let locations = facts.locations.iter().enumerate();
+        Index {
+            items: items.collect(),
+            locations: locations.map(|(i, place)| (place.location_id.as_str(), i)).collect(),
+        }
+    }
+
+    pub fn item(&self, item_id: &str) -> Option<usize> {
+        self.items.get(item_id).copied()
+    }
+
+    pub fn location(&self, location_id: &str) -> Option<usize> {
+        self.locations.get(location_id).copied()
+    }
+
+    pub fn key(&self, item_id: &str, location_id: &str) -> Option<SeriesKey> {
+        Some(SeriesKey { item: self.item(item_id)?, location: self.location(location_id)? })
+    }
+}
+
+/// Builds the panel. `horizon_days` of drivers are known, or assumed, after the business date.
+pub fn build(
+    facts: &Facts,
+    index: &Index,
+    horizon_days: usize,
+    findings: &mut Findings,
+) -> NightPanel {
+    let (categories, category_of) = categories(facts);
+    let (regions, region_of) = regions(facts, horizon_days);
+    let prices = PriceBook::new(facts, index);
+    let promotions = PromotionBook::new(facts, index);
+    let keys = series_keys(facts, index);
+    let sales: HashMap<SeriesKey, &SeriesSales> = facts
+        .sales
+        .iter()
+        .filter_map(|series| Some((index.key(&series.item_id, &series.location_id)?, series)))
+        .collect();
+    // A feed that stops early says nothing about the days after it: they are missing, not zero.
+    let fed_until = facts.last_sales_day().map_or(facts.business_date, |day| day + 1);
+
+    let mut builder = Builder {
+        panel: Panel { offsets: vec![0], horizon_days, ..Panel::default() },
+        prices,
+        promotions,
+        fed_until,
+        business_date: facts.business_date,
+        carried_promotions: 0,
+    };
+    let mut meta = Vec::with_capacity(keys.len());
+    for key in &keys {
+        let item = &facts.items[key.item];
+        builder.push(*key, item.launched_on, sales.get(key).map_or(&[], |series| &series.days));
+        meta.push(SeriesMeta {
+            key: stable_hash(&item.item_id, &facts.locations[key.location].location_id),
+            category: category_of[key.item],
+            region: region_of[key.location],
+            weather_region: region_of[key.location],
+        });
+    }
+    if builder.carried_promotions > 0 {
+        let detail = format!(
+            "{} series have promotions in their history and none planned; their mean depth over \
+             the last {PROMO_CARRY_DAYS} days was carried forward",
+            builder.carried_promotions
+        );
+        findings.night(Finding::new(Code::PromotionsCarried, detail));
+    }
+    NightPanel { panel: builder.panel, keys, meta, categories, regions }
+}
+
+/// Sold somewhere, or offered somewhere and not sold yet.
+fn series_keys(facts: &Facts, index: &Index) -> Vec<SeriesKey> {
+    let sold = facts.sales.iter().map(|series| (&series.item_id, &series.location_id));
+    let offered = facts
+        .supply_terms
+        .iter()
+        .filter(|terms| {
+            index.location(&terms.location_id).is_some_and(|location| {
+                matches!(facts.locations[location].kind.as_str(), "store" | "online")
+            })
+        })
+        .map(|terms| (&terms.item_id, &terms.location_id));
+    let keys: BTreeSet<SeriesKey> = sold
+        .chain(offered)
+        .filter_map(|(item_id, location_id)| index.key(item_id, location_id))
+        .collect();
+    keys.into_iter().collect()
+}
+
+fn categories(facts: &Facts) -> (Vec<String>, Vec<u32>) {
+    let names: BTreeSet<&str> = facts.items.iter().map(|item| item.category.as_str()).collect();
+    let number: BTreeMap<&str, u32> = names.iter().copied().zip(0..).collect();
+    let of_item = facts.items.iter().map(|item| number[item.category.as_str()]).collect();
+    (names.into_iter().map(str::to_owned).collect(), of_item)
+}
+
+/// One region per distinct pair of calendar region and weather region.
+fn regions(facts: &Facts, horizon_days: usize) -> (Vec<Region>, Vec<u32>) {
+    let pair = |i: usize| {
+        let location = &facts.locations[i];
+        (location.region.as_str(), location.weather_region.as_str())
+    };
+    let pairs: BTreeSet<(&str, &str)> = (0..facts.locations.len()).map(pair).collect();
+    let number: BTreeMap<(&str, &str), u32> = pairs.iter().copied().zip(0..).collect();
+    let of_location = (0..facts.locations.len()).map(|i| number[&pair(i)]).collect();
+    let weather = weather_by_region(facts, horizon_days);
+    let regions = pairs
+        .iter()
+        .map(|(region, weather_region)| Region {
+            events: events_of(facts, region),
+            weather: weather.get(weather_region).cloned(),
+        })
+        .collect();
+    (regions, of_location)
+}
+
+fn events_of(facts: &Facts, region: &str) -> Vec<EventWindow> {
+    facts
+        .events
+        .iter()
+        .filter(|event| event.kind != "shutdown" && region.starts_with(&event.region))
+        .map(|event| EventWindow {
+            name: event.name.clone(),
+            category: event.category.clone(),
+            starts_on: event.starts_on,
+            ends_on: event.ends_on,
+            lead_days: event.lead_days,
+            lag_days: event.lag_days,
+        })
+        .collect()
+}
+
+fn weather_by_region(facts: &Facts, horizon_days: usize) -> HashMap<&str, Weather> {
+    let end = facts.business_date + horizon_days as i32;
+    let mut regions = HashMap::new();
+    for rows in facts.weather.chunk_by(|a, b| a.region == b.region) {
+        let start = rows[0].date;
+        let days = (end - start).max(0) as usize;
+        let mut weather = Weather {
+            start,
+            temperature_c: vec![f32::NAN; days],
+            precipitation_mm: vec![f32::NAN; days],
+        };
+        for row in rows {
+            let day = (row.date - start) as usize;
+            if day < days {
+                weather.temperature_c[day] = row.temperature_c.map_or(f32::NAN, |t| t as f32);
+                weather.precipitation_mm[day] = row.precipitation_mm.map_or(f32::NAN, |p| p as f32);
+            }
+        }
+        regions.insert(rows[0].region.as_str(), weather);
+    }
+    regions
+}
+
+/// The first eight bytes of a digest: equal in every build and on every machine.
+pub fn stable_hash(item_id: &str, location_id: &str) -> u64 {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(item_id.as_bytes());
+    hasher.update(&[0]);
+    hasher.update(location_id.as_bytes());
+    let mut head = [0; 8];
+    head.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
+    u64::from_le_bytes(head)
+}
+
+struct Builder<'a> {
+    panel: Panel,
+    prices: PriceBook<'a>,
+    promotions: PromotionBook,
+    fed_until: Day,
+    business_date: Day,
+    carried_promotions: usize,
+}
+
+impl Builder<'_> {
+    fn push(&mut self, key: SeriesKey, launched_on: Option<Day>, days: &[SalesDay]) {
+        let first_sale = days.first().map(|day| day.date);
+        let start = match (first_sale, launched_on) {
+            (Some(sale), Some(launch)) => sale.min(launch),
+            (Some(day), None) | (None, Some(day)) => day,
+            (None, None) => self.business_date,
+        }
+        .min(self.business_date);
+        // A launch long before the history that is read would only add zeros.
+        let start = first_sale.map_or(start, |sale| start.max(sale - 90));
+        let history = (self.business_date - start) as usize;
+        let from = self.panel.sold.len();
+        self.panel.start.push(start);
+        self.panel.sold.resize(from + history, 0.0);
+        self.panel.available.resize(from + history, 1.0);
+        for (day, date) in start.until(self.business_date).enumerate() {
+            if date >= self.fed_until {
+                self.panel.available[from + day] = 0.0;
+            }
+        }
+        for day in days {
+            let at = from + (day.date - start) as usize;
+            self.panel.sold[at] = day.qty as f64;
+            self.panel.available[at] = day.available;
+        }
+        self.panel.offsets.push(from + history);
+        self.push_drivers(key, start, history, days);
+    }
+
+    fn push_drivers(&mut self, key: SeriesKey, start: Day, history: usize, days: &[SalesDay]) {
+        let length = history + self.panel.horizon_days;
+        let from = self.panel.promo_depth.len();
+        self.panel.promo_depth.resize(from + length, 0.0);
+        let depths = &mut self.panel.promo_depth[from..];
+        self.promotions.fill(key, start, depths);
+        for day in days {
+            let at = (day.date - start) as usize;
+            depths[at] = depths[at].max(day.promo_depth);
+        }
+        if !self.promotions.plans(key.item) && carry_promotions(depths, history) {
+            self.carried_promotions += 1;
+        }
+        let ratios = self.prices.ratios(key, start, length, days, depths);
+        self.panel.price_ratio.extend_from_slice(&ratios);
+    }
+}
+
+/// An upstream that reports promotions but plans none leaves the future open. It will hardly be
+/// free of promotions, so the mean depth of the last days stands in. Returns whether it did.
+fn carry_promotions(depths: &mut [f32], history: usize) -> bool {
+    let recent = &depths[history.saturating_sub(PROMO_CARRY_DAYS)..history];
+    let mean = recent.iter().sum::<f32>() / recent.len().max(1) as f32;
+    if mean > 0.0 {
+        depths[history..].fill(mean);
+    }
+    mean > 0.0
+}

@@ -1,0 +1,461 @@
+//! What a night reads: input tables as plain rows.
+
+use anyhow::Context;
+use granary_models::calendar::Day;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqlitePool};
+
+use crate::config::Defaults;
+
+/// A day in a text column. The import checked it; a hand-written row may still be wrong.
+fn day(row: &SqliteRow, column: &str) -> anyhow::Result<Day> {
+    let text: &str = row.try_get(column)?;
+    text.parse().with_context(|| format!("column {column}"))
+}
+
+fn optional_day(row: &SqliteRow, column: &str) -> anyhow::Result<Option<Day>> {
+    let text: Option<&str> = row.try_get(column)?;
+    text.map(|text| text.parse().with_context(|| format!("column {column}"))).transpose()
+}
+
+async fn rows<T>(
+    pool: &SqlitePool,
+    sql: &'static str,
+    bounds: &[Day],
+    read: impl Fn(&SqliteRow) -> anyhow::Result<T>,
+) -> anyhow::Result<Vec<T>> {
+    let mut query = sqlx::query(sql);
+    for bound in bounds {
+        query = query.bind(bound.to_string());
+    }
+    let found = query.fetch_all(pool).await.with_context(|| format!("reading: {sql}"))?;
+    found.iter().map(|row| read(row).with_context(|| format!("reading: {sql}"))).collect()
+}
+
+#[derive(Clone, Debug)]
+pub struct Item {
+    pub item_id: String,
+    pub category: String,
+    pub base_uom: String,
+    pub qty_decimals: u32,
+    pub unit_cost_minor: Option<i64>,
+    pub unit_price_minor: Option<i64>,
+    pub currency: String,
+    pub shelf_life_days: Option<i64>,
+    pub launched_on: Option<Day>,
+    pub status: String,
+}
+
+pub async fn items(pool: &SqlitePool) -> anyhow::Result<Vec<Item>> {
+    let sql = "SELECT item_id, category, base_uom, qty_decimals, unit_cost_minor, unit_price_minor, \
+               currency, shelf_life_days, launched_on, status FROM item ORDER BY item_id";
+    rows(pool, sql, &[], |row| {
+        Ok(Item {
+            item_id: row.try_get("item_id")?,
+            category: row.try_get("category")?,
+            base_uom: row.try_get("base_uom")?,
+            qty_decimals: row.try_get("qty_decimals")?,
+            unit_cost_minor: row.try_get("unit_cost_minor")?,
+            unit_price_minor: row.try_get("unit_price_minor")?,
+            currency: row.try_get("currency")?,
+            shelf_life_days: row.try_get("shelf_life_days")?,
+            launched_on: optional_day(row, "launched_on")?,
+            status: row.try_get("status")?,
+        })
+    })
+    .await
+}
+
+#[derive(Clone, Debug)]
+pub struct Location {
+    pub location_id: String,
+    pub kind: String,
+    pub region: String,
+    /// Never empty where `region` is not.
+    pub weather_region: String,
+    pub capacity_qty: Option<i64>,
+}
+
+pub async fn locations(pool: &SqlitePool) -> anyhow::Result<Vec<Location>> {
+    let sql = "SELECT location_id, kind, region, \
+               CASE weather_region WHEN '' THEN region ELSE weather_region END AS weather_region, \
+               capacity_qty FROM location ORDER BY location_id";
+    rows(pool, sql, &[], |row| {
+        Ok(Location {
+            location_id: row.try_get("location_id")?,
+            kind: row.try_get("kind")?,
+            region: row.try_get("region")?,
+            weather_region: row.try_get("weather_region")?,
+            capacity_qty: row.try_get("capacity_qty")?,
+        })
+    })
+    .await
+}
+
+#[derive(Clone, Debug)]
+pub struct SupplyTerms {
+    pub item_id: String,
+    pub location_id: String,
+    pub supplier_id: String,
+    pub source_location_id: String,
+    pub kind: String,
+    pub priority: i64,
+    pub lead_time_days: Option<i64>,
+    pub review_days: Option<i64>,
+    pub moq: Option<i64>,
+    pub multiple: Option<i64>,
+    pub pack_uom: String,
+    pub unit_cost_minor: Option<i64>,
+    pub currency: String,
+    /// `[[min_qty, unit_cost_minor], …]`, by rising quantity.
+    pub price_breaks: Vec<(i64, i64)>,
+    pub shelf_life_days: Option<i64>,
+    pub capacity_qty: Option<i64>,
+}
+
+pub async fn supply_terms(pool: &SqlitePool) -> anyhow::Result<Vec<SupplyTerms>> {
+    let sql = "SELECT * FROM supply_terms \
+               ORDER BY item_id, location_id, priority, supplier_id, source_location_id";
+    rows(pool, sql, &[], |row| {
+        let breaks: &str = row.try_get("price_breaks")?;
+        let mut price_breaks: Vec<(i64, i64)> = if breaks.is_empty() {
+            Vec::new()
+        } else {
+            serde_json::from_str(breaks).with_context(|| format!("price_breaks {breaks:?}"))?
+        };
+        price_breaks.sort_unstable();
+        Ok(SupplyTerms {
+            item_id: row.try_get("item_id")?,
+            location_id: row.try_get("location_id")?,
+            supplier_id: row.try_get("supplier_id")?,
+            source_location_id: row.try_get("source_location_id")?,
+            kind: row.try_get("kind")?,
+            priority: row.try_get("priority")?,
+            lead_time_days: row.try_get("lead_time_days")?,
+            review_days: row.try_get("review_days")?,
+            moq: row.try_get("moq")?,
+            multiple: row.try_get("multiple")?,
+            pack_uom: row.try_get("pack_uom")?,
+            unit_cost_minor: row.try_get("unit_cost_minor")?,
+            currency: row.try_get("currency")?,
+            price_breaks,
+            shelf_life_days: row.try_get("shelf_life_days")?,
+            capacity_qty: row.try_get("capacity_qty")?,
+        })
+    })
+    .await
+}
+
+#[derive(Clone, Debug)]
+pub struct Stock {
+    pub item_id: String,
+    pub location_id: String,
+    pub date: Day,
+    pub on_hand: i64,
+    pub reserved: i64,
+    pub backordered: i64,
+}
+
+/// The newest count before the business date, per item and location.
+pub async fn stock(pool: &SqlitePool, business_date: Day) -> anyhow::Result<Vec<Stock>> {
+    let sql = "SELECT s.item_id, s.location_id, s.date, s.on_hand, s.reserved, s.backordered \
+               FROM stock s JOIN (SELECT item_id, location_id, max(date) AS date FROM stock \
+                                  WHERE date < ?1 GROUP BY item_id, location_id) newest \
+               USING (item_id, location_id, date) ORDER BY item_id, location_id";
+    rows(pool, sql, &[business_date], |row| {
+        Ok(Stock {
+            item_id: row.try_get("item_id")?,
+            location_id: row.try_get("location_id")?,
+            date: day(row, "date")?,
+            on_hand: row.try_get("on_hand")?,
+            reserved: row.try_get("reserved")?,
+            backordered: row.try_get("backordered")?,
+        })
+    })
+    .await
+}
+
+#[derive(Clone, Debug)]
+pub struct Lot {
+    pub item_id: String,
+    pub location_id: String,
+    pub date: Day,
+    pub qty: i64,
+    pub expires_on: Day,
+}
+
+/// Lots of the newest count before the business date.
+pub async fn lots(pool: &SqlitePool, business_date: Day) -> anyhow::Result<Vec<Lot>> {
+    let sql = "SELECT l.item_id, l.location_id, l.date, l.qty, l.expires_on \
+               FROM stock_lot l JOIN (SELECT item_id, location_id, max(date) AS date FROM stock \
+                                      WHERE date < ?1 GROUP BY item_id, location_id) newest \
+               USING (item_id, location_id, date) \
+               ORDER BY l.item_id, l.location_id, l.expires_on, l.lot_id";
+    rows(pool, sql, &[business_date], |row| {
+        Ok(Lot {
+            item_id: row.try_get("item_id")?,
+            location_id: row.try_get("location_id")?,
+            date: day(row, "date")?,
+            qty: row.try_get("qty")?,
+            expires_on: day(row, "expires_on")?,
+        })
+    })
+    .await
+}
+
+#[derive(Clone, Debug)]
+pub struct Order {
+    pub po_id: String,
+    pub line_no: String,
+    pub item_id: String,
+    pub location_id: String,
+    pub supplier_id: String,
+    pub source_location_id: String,
+    pub ordered_on: Option<Day>,
+    pub expected_on: Option<Day>,
+    /// `None` on an order that was open at the business date, whatever happened later.
+    pub received_on: Option<Day>,
+    pub qty: i64,
+    pub received_qty: i64,
+    pub cancelled: bool,
+}
+
+/// Orders placed before the business date, as they stood then.
+pub async fn orders(pool: &SqlitePool, business_date: Day) -> anyhow::Result<Vec<Order>> {
+    let sql = "SELECT po_id, line_no, item_id, location_id, supplier_id, source_location_id, \
+               ordered_on, expected_on, received_on, qty, received_qty, state FROM purchase_order \
+               WHERE coalesce(ordered_on, expected_on, received_on, '') < ?1 \
+               ORDER BY item_id, location_id, po_id, line_no";
+    rows(pool, sql, &[business_date], |row| {
+        let received_on = optional_day(row, "received_on")?.filter(|day| *day < business_date);
+        let state: &str = row.try_get("state")?;
+        Ok(Order {
+            po_id: row.try_get("po_id")?,
+            line_no: row.try_get("line_no")?,
+            item_id: row.try_get("item_id")?,
+            location_id: row.try_get("location_id")?,
+            supplier_id: row.try_get("supplier_id")?,
+            source_location_id: row.try_get("source_location_id")?,
+            ordered_on: optional_day(row, "ordered_on")?,
+            expected_on: optional_day(row, "expected_on")?,
+            received_on,
+            qty: row.try_get("qty")?,
+            received_qty: row.try_get("received_qty")?,
+            cancelled: state == "cancelled",
+        })
+    })
+    .await
+}
+
+#[derive(Clone, Debug)]
+pub struct Promotion {
+    pub item_id: String,
+    pub category: String,
+    pub location_id: String,
+    pub starts_on: Day,
+    pub ends_on: Day,
+    pub depth: f64,
+}
+
+pub async fn promotions(pool: &SqlitePool) -> anyhow::Result<Vec<Promotion>> {
+    let sql = "SELECT item_id, category, location_id, starts_on, ends_on, depth FROM promotion \
+               ORDER BY promotion_id, item_id, location_id";
+    rows(pool, sql, &[], |row| {
+        Ok(Promotion {
+            item_id: row.try_get("item_id")?,
+            category: row.try_get("category")?,
+            location_id: row.try_get("location_id")?,
+            starts_on: day(row, "starts_on")?,
+            ends_on: day(row, "ends_on")?,
+            depth: row.try_get("depth")?,
+        })
+    })
+    .await
+}
+
+#[derive(Clone, Debug)]
+pub struct CalendarEvent {
+    pub name: String,
+    pub kind: String,
+    pub region: String,
+    pub category: String,
+    pub supplier_id: String,
+    pub starts_on: Day,
+    pub ends_on: Day,
+    pub lead_days: i32,
+    pub lag_days: i32,
+}
+
+pub async fn calendar_events(pool: &SqlitePool) -> anyhow::Result<Vec<CalendarEvent>> {
+    let sql = "SELECT name, kind, region, category, supplier_id, starts_on, ends_on, lead_days, \
+               lag_days FROM calendar_event ORDER BY starts_on, event_id, region, category, \
+               supplier_id";
+    rows(pool, sql, &[], |row| {
+        Ok(CalendarEvent {
+            name: row.try_get("name")?,
+            kind: row.try_get("kind")?,
+            region: row.try_get("region")?,
+            category: row.try_get("category")?,
+            supplier_id: row.try_get("supplier_id")?,
+            starts_on: day(row, "starts_on")?,
+            ends_on: day(row, "ends_on")?,
+            lead_days: row.try_get("lead_days")?,
+            lag_days: row.try_get("lag_days")?,
+        })
+    })
+    .await
+}
+
+#[derive(Clone, Debug)]
+pub struct WeatherDay {
+    pub region: String,
+    pub date: Day,
+    pub temperature_c: Option<f64>,
+    pub precipitation_mm: Option<f64>,
+}
+
+/// Observed up to the business date, forecast from it on: a replay of an old date must not see
+/// weather that nobody knew then.
+pub async fn weather(pool: &SqlitePool, business_date: Day) -> anyhow::Result<Vec<WeatherDay>> {
+    let sql = "SELECT region, date, kind, temperature_c, precipitation_mm FROM weather \
+               WHERE (kind = 'observed') = (date < ?1) ORDER BY region, date";
+    rows(pool, sql, &[business_date], |row| {
+        Ok(WeatherDay {
+            region: row.try_get("region")?,
+            date: day(row, "date")?,
+            temperature_c: row.try_get("temperature_c")?,
+            precipitation_mm: row.try_get("precipitation_mm")?,
+        })
+    })
+    .await
+}
+
+#[derive(Clone, Debug)]
+pub struct PricePlan {
+    pub item_id: String,
+    pub location_id: String,
+    pub starts_on: Day,
+    pub price_minor: i64,
+}
+
+pub async fn price_plan(pool: &SqlitePool) -> anyhow::Result<Vec<PricePlan>> {
+    let sql = "SELECT item_id, location_id, starts_on, price_minor FROM price_plan \
+               ORDER BY item_id, location_id, starts_on";
+    rows(pool, sql, &[], |row| {
+        Ok(PricePlan {
+            item_id: row.try_get("item_id")?,
+            location_id: row.try_get("location_id")?,
+            starts_on: day(row, "starts_on")?,
+            price_minor: row.try_get("price_minor")?,
+        })
+    })
+    .await
+}
+
+#[derive(Clone, Debug)]
+pub struct Behaviour {
+    pub item_id: String,
+    pub date: Day,
+    pub views: i64,
+    pub carts: i64,
+    pub favourites: i64,
+}
+
+/// Daily views, carts and favourites of every item, summed over places.
+pub async fn behaviour(
+    pool: &SqlitePool,
+    from: Day,
+    business_date: Day,
+) -> anyhow::Result<Vec<Behaviour>> {
+    let sql = "SELECT item_id, date, sum(views) AS views, sum(carts) AS carts, \
+               sum(favourites) AS favourites FROM behaviour WHERE date >= ?1 AND date < ?2 GROUP BY item_id, date ORDER BY item_id, date";
+    rows(pool, sql, &[from, business_date], |row| {
+        Ok(Behaviour {
+            item_id: row.try_get("item_id")?,
+            date: day(row, "date")?,
+            views: row.try_get("views")?,
+            carts: row.try_get("carts")?,
+            favourites: row.try_get("favourites")?,
+        })
+    })
+    .await
+}
+
+#[derive(Clone, Debug)]
+pub struct ShopperEvent {
+    pub shopper_hash: String,
+    pub item_id: String,
+    pub event: String,
+    pub date: Day,
+}
+
+pub async fn event_log(
+    pool: &SqlitePool,
+    from: Day,
+    business_date: Day,
+) -> anyhow::Result<Vec<ShopperEvent>> {
+    let sql = "SELECT shopper_hash, item_id, event, substr(at, 1, 10) AS date FROM event_log \
+               WHERE at >= ?1 AND at < ?2 ORDER BY shopper_hash, item_id, event, at";
+    rows(pool, sql, &[from, business_date], |row| {
+        Ok(ShopperEvent {
+            shopper_hash: row.try_get("shopper_hash")?,
+            item_id: row.try_get("item_id")?,
+            event: row.try_get("event")?,
+            date: day(row, "date")?,
+        })
+    })
+    .await
+}
+
+#[derive(Clone, Debug)]
+pub struct Presale {
+    pub item_id: String,
+    pub location_id: String,
+    pub date: Day,
+    pub qty: i64,
+    pub promised_on: Option<Day>,
+}
+
+pub async fn presales(pool: &SqlitePool, business_date: Day) -> anyhow::Result<Vec<Presale>> {
+    let sql = "SELECT item_id, location_id, date, qty, promised_on FROM presale WHERE date < ?1 \
+               ORDER BY item_id, location_id, date";
+    rows(pool, sql, &[business_date], |row| {
+        Ok(Presale {
+            item_id: row.try_get("item_id")?,
+            location_id: row.try_get("location_id")?,
+            date: day(row, "date")?,
+            qty: row.try_get("qty")?,
+            promised_on: optional_day(row, "promised_on")?,
+        })
+    })
+    .await
+}
+
+/// The `[defaults]` of the import maps. Keys that only the import uses are passed over.
+pub async fn import_defaults(pool: &SqlitePool) -> anyhow::Result<Defaults> {
+    let pairs: Vec<(String, String)> =
+        sqlx::query_as("SELECT key, value FROM import_default ORDER BY key")
+            .fetch_all(pool)
+            .await?;
+    let mut defaults = Defaults::default();
+    for (key, value) in pairs {
+        let whole =
+            || value.parse::<i64>().with_context(|| format!("import default {key} = {value:?}"));
+        let real =
+            || value.parse::<f64>().with_context(|| format!("import default {key} = {value:?}"));
+        match key.as_str() {
+            "lead_time_days" => defaults.lead_time_days = Some(whole()?),
+            "review_days" => defaults.review_days = Some(whole()?),
+            "moq" => defaults.moq = Some(whole()?),
+            "multiple" => defaults.multiple = Some(whole()?),
+            "unit_cost_minor" => defaults.unit_cost_minor = Some(whole()?),
+            "unit_price_minor" => defaults.unit_price_minor = Some(whole()?),
+            "currency" => defaults.currency = Some(value.clone()),
+            "supplier_id" => defaults.supplier_id = Some(value.clone()),
+            "on_hand_cover_days" => defaults.on_hand_cover_days = Some(real()?),
+            "service_level" => defaults.service_level = Some(real()?),
+            _ => {}
+        }
+    }
+    Ok(defaults)
+}

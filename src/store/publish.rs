@@ -1,0 +1,487 @@
+//! Publishing a run: every row in one transaction, or none.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use anyhow::Context;
+use granary_models::calendar::Day;
+use sqlx::{Connection, SqliteConnection};
+
+use super::Store;
+use super::bulk::Bulk;
+use crate::config::{Exit, Refused};
+
+/// Everything a run has to say, as rows. Texts that repeat are shared.
+#[derive(Default)]
+pub struct RunRows {
+    pub run: RunRow,
+    pub forecast_series: Vec<ForecastSeriesRow>,
+    pub forecasts: Vec<ForecastRow>,
+    pub lines: Vec<LineRow>,
+    pub projections: Vec<ProjectionRow>,
+    pub productions: Vec<ProductionRow>,
+    pub findings: Vec<FindingRow>,
+    pub segments: Vec<SegmentRow>,
+    pub kpis: Vec<KpiRow>,
+    pub scores: Vec<ScoreRow>,
+}
+
+#[derive(Default)]
+pub struct RunRow {
+    pub job: String,
+    pub business_date: String,
+    /// The gate that holds the whole plan; empty when it is published.
+    pub held_because: String,
+    pub config_digest: String,
+    pub input_digest: String,
+    pub seed: i64,
+    pub version: String,
+    pub counts: String,
+}
+
+impl RunRow {
+    pub fn run_id(&self) -> String {
+        let suffix = if self.held_because.is_empty() { "" } else { "!held" };
+        format!("{}@{}{suffix}", self.job, self.business_date)
+    }
+
+    pub fn state(&self) -> &'static str {
+        if self.held_because.is_empty() { "published" } else { "held" }
+    }
+}
+
+pub struct ForecastSeriesRow {
+    pub item_id: Arc<str>,
+    pub location_id: Arc<str>,
+    pub demand_class: &'static str,
+    pub model: String,
+    pub runner_up: String,
+    pub margin: Option<f64>,
+    pub history_days: i64,
+    pub censored_days: i64,
+    pub daily_mean: f64,
+    pub components: String,
+}
+
+pub struct ForecastRow {
+    pub item_id: Arc<str>,
+    pub location_id: Arc<str>,
+    pub date: Arc<str>,
+    pub mean: f64,
+    pub quantiles: [f64; 9],
+}
+
+pub struct LineRow {
+    pub line_key: String,
+    pub kind: &'static str,
+    pub state: &'static str,
+    pub item_id: String,
+    pub supplier_id: String,
+    pub source_location_id: String,
+    pub location_id: String,
+    pub qty: i64,
+    pub order_qty: i64,
+    pub order_uom: String,
+    pub unit_cost_minor: i64,
+    pub currency: String,
+    pub order_on: String,
+    pub expected_on: String,
+    pub need_on: String,
+    pub priority: i64,
+    pub expected_value_minor: i64,
+    pub reason: String,
+    pub held_because: String,
+}
+
+pub struct ProjectionRow {
+    pub item_id: Arc<str>,
+    pub location_id: Arc<str>,
+    pub projection: String,
+}
+
+pub struct ProductionRow {
+    pub item_id: String,
+    pub location_id: String,
+    pub qty: i64,
+    pub start_on: String,
+    pub ready_on: String,
+    pub sell_all_probability: f64,
+    pub expected_value_minor: i64,
+    pub reason: String,
+}
+
+pub struct FindingRow {
+    pub severity: &'static str,
+    pub code: &'static str,
+    pub item_id: String,
+    pub location_id: String,
+    pub detail: String,
+    pub occurrences: i64,
+}
+
+pub struct SegmentRow {
+    pub item_id: Arc<str>,
+    pub location_id: Arc<str>,
+    pub abc: &'static str,
+    pub xyz: &'static str,
+}
+
+pub struct KpiRow {
+    pub name: &'static str,
+    pub value: f64,
+    pub unit: &'static str,
+}
+
+pub struct ScoreRow {
+    pub demand_class: String,
+    pub model: String,
+    pub series: i64,
+    pub wape: Option<f64>,
+    pub bias: Option<f64>,
+    pub pinball: Option<f64>,
+    pub coverage90: Option<f64>,
+}
+
+/// Tables that hold rows of a run, beside `run` itself.
+const RUN_TABLES: [&str; 9] = [
+    "DELETE FROM forecast_series WHERE run_id = ?1",
+    "DELETE FROM forecast WHERE run_id = ?1",
+    "DELETE FROM reorder_line WHERE run_id = ?1",
+    "DELETE FROM stock_projection WHERE run_id = ?1",
+    "DELETE FROM production_suggestion WHERE run_id = ?1",
+    "DELETE FROM finding WHERE run_id = ?1",
+    "DELETE FROM segment WHERE run_id = ?1",
+    "DELETE FROM kpi WHERE run_id = ?1",
+    "DELETE FROM backtest_score WHERE run_id = ?1",
+];
+
+impl Store {
+    /// Replaces the run of the same job and business date. `attempt_id` is the fencing token: if a
+    /// newer attempt has begun, nothing is written and the error says so.
+    pub async fn publish(&self, attempt_id: i64, rows: &RunRows) -> anyhow::Result<()> {
+        let mut connection = self.writer.acquire().await?;
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+        check_fence(&mut transaction, attempt_id, &rows.run).await?;
+        write(&mut transaction, rows).await.context("publishing the run")?;
+        transaction.commit().await.context("publishing the run")?;
+        Ok(())
+    }
+}
+
+impl Store {
+    /// What the last published run before this date bought, by currency.
+    pub async fn previous_value_minor(
+        &self,
+        job: &str,
+        business_date: Day,
+    ) -> anyhow::Result<Option<BTreeMap<String, i64>>> {
+        let counts: Option<String> = sqlx::query_scalar(
+            "SELECT counts FROM run WHERE job = ?1 AND business_date < ?2 AND state = 'published' \
+             ORDER BY business_date DESC LIMIT 1",
+        )
+        .bind(job)
+        .bind(business_date.to_string())
+        .fetch_optional(&self.reader)
+        .await?;
+        let Some(counts) = counts else { return Ok(None) };
+        let counts: serde_json::Value = serde_json::from_str(&counts)?;
+        Ok(Some(serde_json::from_value(counts["value_minor"].clone())?))
+    }
+}
+
+async fn check_fence(
+    connection: &mut SqliteConnection,
+    attempt_id: i64,
+    run: &RunRow,
+) -> anyhow::Result<()> {
+    let newest: Option<i64> = sqlx::query_scalar(
+        "SELECT max(attempt_id) FROM run_attempt WHERE job = ?1 AND business_date = ?2",
+    )
+    .bind(&run.job)
+    .bind(&run.business_date)
+    .fetch_one(connection)
+    .await?;
+    if newest == Some(attempt_id) {
+        return Ok(());
+    }
+    let message = format!(
+        "attempt {attempt_id} of {} for {} was overtaken by attempt {}; nothing was written",
+        run.job,
+        run.business_date,
+        newest.unwrap_or_default()
+    );
+    Err(Refused::new(Exit::LockHeld, message).into())
+}
+
+async fn write(connection: &mut SqliteConnection, rows: &RunRows) -> anyhow::Result<()> {
+    let run_id: Arc<str> = rows.run.run_id().into();
+    for delete in RUN_TABLES {
+        sqlx::query(delete).bind(&*run_id).execute(&mut *connection).await?;
+    }
+    write_forecasts(connection, &run_id, rows).await?;
+    write_lines(connection, &run_id, &rows.lines).await?;
+    write_suggestions(connection, &run_id, rows).await?;
+    write_findings(connection, &run_id, rows).await?;
+    write_measures(connection, &run_id, rows).await?;
+    write_run(connection, &run_id, &rows.run, &plan_digest(rows)).await
+}
+
+async fn write_run(
+    connection: &mut SqliteConnection,
+    run_id: &str,
+    run: &RunRow,
+    plan_digest: &str,
+) -> anyhow::Result<()> {
+    sqlx::query(
+        "INSERT OR REPLACE INTO run (run_id, job, business_date, state, held_because, \
+         config_digest, input_digest, plan_digest, seed, version, counts) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(run_id)
+    .bind(&run.job)
+    .bind(&run.business_date)
+    .bind(run.state())
+    .bind(&run.held_because)
+    .bind(&run.config_digest)
+    .bind(&run.input_digest)
+    .bind(plan_digest)
+    .bind(run.seed)
+    .bind(&run.version)
+    .bind(&run.counts)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Binds the values of one row and ends it.
+macro_rules! row {
+    ($bulk:ident, $($value:expr),+ $(,)?) => {{
+        $($bulk.push($value)?;)+
+        $bulk.end_row().await?;
+    }};
+}
+
+async fn write_forecasts(
+    connection: &mut SqliteConnection,
+    run_id: &Arc<str>,
+    rows: &RunRows,
+) -> anyhow::Result<()> {
+    let insert = "INSERT INTO forecast_series (run_id, item_id, location_id, demand_class, model, \
+                  runner_up, margin, history_days, censored_days, daily_mean, components) VALUES";
+    let mut bulk = Bulk::new(connection, insert, 11);
+    for series in &rows.forecast_series {
+        row!(
+            bulk,
+            run_id.clone(),
+            series.item_id.clone(),
+            series.location_id.clone(),
+            series.demand_class,
+            series.model.as_str(),
+            series.runner_up.as_str(),
+            series.margin,
+            series.history_days,
+            series.censored_days,
+            series.daily_mean,
+            series.components.as_str(),
+        );
+    }
+    bulk.finish().await?;
+
+    let insert = "INSERT INTO forecast (run_id, item_id, location_id, date, mean, q01, q05, q10, \
+                  q25, q50, q75, q90, q95, q99) VALUES";
+    let mut bulk = Bulk::new(connection, insert, 14);
+    for forecast in &rows.forecasts {
+        bulk.push(run_id.clone())?;
+        bulk.push(forecast.item_id.clone())?;
+        bulk.push(forecast.location_id.clone())?;
+        bulk.push(forecast.date.clone())?;
+        bulk.push(forecast.mean)?;
+        for quantile in forecast.quantiles {
+            bulk.push(quantile)?;
+        }
+        bulk.end_row().await?;
+    }
+    bulk.finish().await?;
+    Ok(())
+}
+
+async fn write_lines(
+    connection: &mut SqliteConnection,
+    run_id: &Arc<str>,
+    lines: &[LineRow],
+) -> anyhow::Result<()> {
+    let insert = "INSERT INTO reorder_line (run_id, line_key, kind, state, item_id, supplier_id, \
+                  source_location_id, location_id, qty, order_qty, order_uom, unit_cost_minor, \
+                  currency, order_on, expected_on, need_on, priority, expected_value_minor, \
+                  reason, held_because) VALUES";
+    let mut bulk = Bulk::new(connection, insert, 20);
+    for line in lines {
+        row!(
+            bulk,
+            run_id.clone(),
+            line.line_key.as_str(),
+            line.kind,
+            line.state,
+            line.item_id.as_str(),
+            line.supplier_id.as_str(),
+            line.source_location_id.as_str(),
+            line.location_id.as_str(),
+            line.qty,
+            line.order_qty,
+            line.order_uom.as_str(),
+            line.unit_cost_minor,
+            line.currency.as_str(),
+            line.order_on.as_str(),
+            line.expected_on.as_str(),
+            line.need_on.as_str(),
+            line.priority,
+            line.expected_value_minor,
+            line.reason.as_str(),
+            line.held_because.as_str(),
+        );
+    }
+    bulk.finish().await?;
+    Ok(())
+}
+
+async fn write_suggestions(
+    connection: &mut SqliteConnection,
+    run_id: &Arc<str>,
+    rows: &RunRows,
+) -> anyhow::Result<()> {
+    let insert = "INSERT INTO stock_projection (run_id, item_id, location_id, projection) VALUES";
+    let mut bulk = Bulk::new(connection, insert, 4);
+    for row in &rows.projections {
+        row!(
+            bulk,
+            run_id.clone(),
+            row.item_id.clone(),
+            row.location_id.clone(),
+            row.projection.as_str(),
+        );
+    }
+    bulk.finish().await?;
+
+    let insert = "INSERT INTO production_suggestion (run_id, item_id, location_id, qty, start_on, \
+                  ready_on, sell_all_probability, expected_value_minor, reason) VALUES";
+    let mut bulk = Bulk::new(connection, insert, 9);
+    for row in &rows.productions {
+        row!(
+            bulk,
+            run_id.clone(),
+            row.item_id.as_str(),
+            row.location_id.as_str(),
+            row.qty,
+            row.start_on.as_str(),
+            row.ready_on.as_str(),
+            row.sell_all_probability,
+            row.expected_value_minor,
+            row.reason.as_str(),
+        );
+    }
+    bulk.finish().await?;
+    Ok(())
+}
+
+async fn write_findings(
+    connection: &mut SqliteConnection,
+    run_id: &Arc<str>,
+    rows: &RunRows,
+) -> anyhow::Result<()> {
+    let insert = "INSERT INTO finding (run_id, finding_no, severity, code, item_id, location_id, \
+                  detail, occurrences) VALUES";
+    let mut bulk = Bulk::new(connection, insert, 8);
+    for (finding_no, finding) in (1_i64..).zip(&rows.findings) {
+        row!(
+            bulk,
+            run_id.clone(),
+            finding_no,
+            finding.severity,
+            finding.code,
+            finding.item_id.as_str(),
+            finding.location_id.as_str(),
+            finding.detail.as_str(),
+            finding.occurrences,
+        );
+    }
+    bulk.finish().await?;
+    Ok(())
+}
+
+async fn write_measures(
+    connection: &mut SqliteConnection,
+    run_id: &Arc<str>,
+    rows: &RunRows,
+) -> anyhow::Result<()> {
+    let insert = "INSERT INTO segment (run_id, item_id, location_id, abc, xyz) VALUES";
+    let mut bulk = Bulk::new(connection, insert, 5);
+    for row in &rows.segments {
+        row!(bulk, run_id.clone(), row.item_id.clone(), row.location_id.clone(), row.abc, row.xyz);
+    }
+    bulk.finish().await?;
+
+    let mut bulk = Bulk::new(connection, "INSERT INTO kpi (run_id, name, value, unit) VALUES", 4);
+    for row in &rows.kpis {
+        row!(bulk, run_id.clone(), row.name, row.value, row.unit);
+    }
+    bulk.finish().await?;
+
+    let insert = "INSERT INTO backtest_score (run_id, demand_class, model, series, wape, bias, \
+                  pinball, coverage90) VALUES";
+    let mut bulk = Bulk::new(connection, insert, 8);
+    for row in &rows.scores {
+        row!(
+            bulk,
+            run_id.clone(),
+            row.demand_class.as_str(),
+            row.model.as_str(),
+            row.series,
+            row.wape,
+            row.bias,
+            row.pinball,
+            row.coverage90,
+        );
+    }
+    bulk.finish().await?;
+    Ok(())
+}
+
+/// A digest of what readers see of a plan. Two runs with the same digest published the same plan.
+fn plan_digest(rows: &RunRows) -> String {
+    let mut hasher = blake3::Hasher::new();
+    let mut text = |text: &str| {
+        hasher.update(&(text.len() as u64).to_le_bytes());
+        hasher.update(text.as_bytes());
+    };
+    for line in &rows.lines {
+        text(&line.line_key);
+        text(line.state);
+        text(&line.qty.to_string());
+        text(&line.reason);
+        text(&line.held_because);
+        text(&line.priority.to_string());
+    }
+    for row in &rows.productions {
+        text(&row.item_id);
+        text(&row.location_id);
+        text(&row.qty.to_string());
+        text(&row.reason);
+    }
+    for finding in &rows.findings {
+        text(finding.code);
+        text(&finding.item_id);
+        text(&finding.location_id);
+        text(&finding.detail);
+    }
+    for series in &rows.forecast_series {
+        text(&series.model);
+        text(&series.components);
+    }
+    for forecast in &rows.forecasts {
+        hasher.update(&forecast.mean.to_le_bytes());
+        for quantile in forecast.quantiles {
+            hasher.update(&quantile.to_le_bytes());
+        }
+    }
+    hasher.finalize().to_hex().to_string()
+}

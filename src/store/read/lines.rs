@@ -1,0 +1,407 @@
+//! The plan: its lines, its totals, what is held and what was found odd.
+
+use serde::{Deserialize, Serialize};
+use sqlx::{FromRow, QueryBuilder, Sqlite, SqliteConnection};
+
+use super::{UNITS_PER_BASE, contains_pattern};
+
+/// One order line with the names of what it is about. Its reason is read apart: it is long.
+#[derive(Clone, Debug, PartialEq, Serialize, FromRow)]
+pub struct Line {
+    pub run_id: String,
+    pub line_key: String,
+    pub kind: String,
+    pub state: String,
+    pub held_because: String,
+    pub item_id: String,
+    pub item_name: String,
+    pub location_id: String,
+    pub location_name: String,
+    pub supplier_id: String,
+    pub supplier_name: String,
+    pub source_location_id: String,
+    /// Smallest units of the item.
+    pub qty: i64,
+    pub qty_decimals: i64,
+    pub base_uom: String,
+    /// In `order_uom`.
+    pub order_qty: i64,
+    pub order_uom: String,
+    /// Per base unit.
+    pub unit_cost_minor: i64,
+    /// Quantity times unit cost.
+    pub value_minor: i64,
+    pub currency: String,
+    pub order_on: String,
+    pub expected_on: String,
+    pub need_on: String,
+    pub priority: i64,
+    pub expected_value_minor: i64,
+}
+
+/// One step from need to final quantity.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    #[serde(default)]
+    pub step: String,
+    #[serde(default)]
+    pub text: String,
+    #[serde(default)]
+    pub value: Option<f64>,
+}
+
+#[derive(Deserialize)]
+struct Reason {
+    steps: Vec<Step>,
+}
+
+/// The steps of a stored reason. What is not in the agreed form is shown as it is, not lost.
+pub fn steps_of(reason: &str) -> Vec<Step> {
+    match serde_json::from_str::<Reason>(reason) {
+        Ok(reason) => reason.steps,
+        Err(_) if reason.is_empty() => Vec::new(),
+        Err(_) => vec![Step { step: String::new(), text: reason.to_owned(), value: None }],
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sort {
+    #[default]
+    Priority,
+    Item,
+    Location,
+    Supplier,
+    Kind,
+    State,
+    Qty,
+    Value,
+    OrderOn,
+    NeedOn,
+    ExpectedValue,
+}
+
+impl Sort {
+    pub const ALL: [Sort; 11] = [
+        Sort::Priority,
+        Sort::Item,
+        Sort::Location,
+        Sort::Supplier,
+        Sort::Kind,
+        Sort::State,
+        Sort::Qty,
+        Sort::Value,
+        Sort::OrderOn,
+        Sort::NeedOn,
+        Sort::ExpectedValue,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Sort::Priority => "priority",
+            Sort::Item => "item",
+            Sort::Location => "location",
+            Sort::Supplier => "supplier",
+            Sort::Kind => "kind",
+            Sort::State => "state",
+            Sort::Qty => "qty",
+            Sort::Value => "value",
+            Sort::OrderOn => "order_on",
+            Sort::NeedOn => "need_on",
+            Sort::ExpectedValue => "expected_value",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Sort> {
+        Sort::ALL.into_iter().find(|sort| sort.as_str() == text)
+    }
+
+    fn column(self) -> &'static str {
+        match self {
+            Sort::Priority => "l.priority",
+            Sort::Item => "l.item_id",
+            Sort::Location => "l.location_id",
+            Sort::Supplier => "l.supplier_id || l.source_location_id",
+            Sort::Kind => "l.kind",
+            Sort::State => "l.state",
+            Sort::Qty => "l.qty * 1.0 / (units_per_base)",
+            Sort::Value => "value_minor",
+            Sort::OrderOn => "l.order_on",
+            Sort::NeedOn => "l.need_on",
+            Sort::ExpectedValue => "l.expected_value_minor",
+        }
+    }
+}
+
+/// Which lines, in which order. Empty conditions match everything.
+#[derive(Clone, Debug, Default)]
+pub struct LineQuery {
+    pub run_id: String,
+    /// Found in the item's, location's or supplier's id or name.
+    pub text: Option<String>,
+    pub kind: Option<String>,
+    pub state: Option<String>,
+    pub held_because: Option<String>,
+    pub supplier_id: Option<String>,
+    pub location_id: Option<String>,
+    pub item_id: Option<String>,
+    pub line_key: Option<String>,
+    pub sort: Sort,
+    pub descending: bool,
+    /// `None`: all.
+    pub limit: Option<i64>,
+    pub offset: i64,
+}
+
+impl LineQuery {
+    pub fn of_run(run_id: &str) -> LineQuery {
+        LineQuery { run_id: run_id.to_owned(), ..LineQuery::default() }
+    }
+
+    fn push_conditions(&self, query: &mut QueryBuilder<Sqlite>) {
+        query.push(" WHERE l.run_id = ").push_bind(self.run_id.clone());
+        let equal = [
+            ("l.kind", &self.kind),
+            ("l.state", &self.state),
+            ("l.held_because", &self.held_because),
+            ("l.supplier_id", &self.supplier_id),
+            ("l.location_id", &self.location_id),
+            ("l.item_id", &self.item_id),
+            ("l.line_key", &self.line_key),
+        ];
+        for (column, wanted) in equal {
+            if let Some(wanted) = wanted {
+                query.push(" AND ").push(column).push(" = ").push_bind(wanted.clone());
+            }
+        }
+        if let Some(text) = self.text.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
+            let pattern = contains_pattern(text);
+            let columns = [
+                "l.item_id",
+                "i.name",
+                "l.location_id",
+                "p.name",
+                "l.supplier_id",
+                "s.name",
+                "l.source_location_id",
+            ];
+            for (n, column) in columns.into_iter().enumerate() {
+                query.push(if n == 0 { " AND (" } else { " OR " }).push(column).push(" LIKE ");
+                query.push_bind(pattern.clone()).push(" ESCAPE '\\'");
+            }
+            query.push(")");
+        }
+    }
+}
+
+const JOINS: &str = " FROM reorder_line l \
+     LEFT JOIN item i ON i.item_id = l.item_id \
+     LEFT JOIN location p ON p.location_id = l.location_id \
+     LEFT JOIN supplier s ON s.supplier_id = l.supplier_id";
+
+/// Quantity times unit cost, in minor units, rounded half up.
+fn value_minor() -> String {
+    format!(
+        "CAST((l.qty * l.unit_cost_minor + ({UNITS_PER_BASE}) / 2) / ({UNITS_PER_BASE}) AS INTEGER)"
+    )
+}
+
+pub async fn lines(db: &mut SqliteConnection, wanted: &LineQuery) -> sqlx::Result<Vec<Line>> {
+    let mut query = QueryBuilder::<Sqlite>::new(
+        "SELECT l.run_id, l.line_key, l.kind, l.state, l.held_because, l.item_id, \
+         coalesce(i.name, '') AS item_name, l.location_id, coalesce(p.name, '') AS location_name, \
+         l.supplier_id, coalesce(s.name, '') AS supplier_name, l.source_location_id, l.qty, \
+         coalesce(i.qty_decimals, 0) AS qty_decimals, coalesce(i.base_uom, 'each') AS base_uom, \
+         l.order_qty, l.order_uom, l.unit_cost_minor, l.currency, l.order_on, l.expected_on, \
+         l.need_on, l.priority, l.expected_value_minor, ",
+    );
+    query.push(value_minor()).push(" AS value_minor").push(JOINS);
+    wanted.push_conditions(&mut query);
+    let order = wanted.sort.column().replace("units_per_base", UNITS_PER_BASE);
+    query.push(" ORDER BY ").push(order).push(if wanted.descending { " DESC" } else { "" });
+    // The key last: pages of equal values must not show one line twice and another never.
+    query.push(", l.priority, l.line_key LIMIT ").push_bind(wanted.limit.unwrap_or(-1));
+    query.push(" OFFSET ").push_bind(wanted.offset);
+    query.build_query_as().fetch_all(db).await
+}
+
+pub async fn count_lines(db: &mut SqliteConnection, wanted: &LineQuery) -> sqlx::Result<i64> {
+    let mut query = QueryBuilder::<Sqlite>::new("SELECT count(*)");
+    query.push(JOINS);
+    wanted.push_conditions(&mut query);
+    query.build_query_scalar().fetch_one(db).await
+}
+
+/// The stored reason of one line, JSON.
+pub async fn reason(
+    db: &mut SqliteConnection,
+    run_id: &str,
+    line_key: &str,
+) -> sqlx::Result<Option<String>> {
+    sqlx::query_scalar("SELECT reason FROM reorder_line WHERE run_id = ? AND line_key = ?")
+        .bind(run_id)
+        .bind(line_key)
+        .fetch_optional(db)
+        .await
+}
+
+/// Lines of one kind, state, holding code and currency.
+#[derive(Clone, Debug, PartialEq, Serialize, FromRow)]
+pub struct Total {
+    pub kind: String,
+    pub state: String,
+    pub held_because: String,
+    pub currency: String,
+    pub lines: i64,
+    pub value_minor: i64,
+    pub expected_value_minor: i64,
+}
+
+/// The whole plan added up, by kind, state, code and currency.
+pub async fn totals(db: &mut SqliteConnection, run_id: &str) -> sqlx::Result<Vec<Total>> {
+    let mut query = QueryBuilder::<Sqlite>::new(
+        "SELECT l.kind, l.state, l.held_because, l.currency, count(*) AS lines, \
+         sum(l.expected_value_minor) AS expected_value_minor, sum(",
+    );
+    query.push(value_minor()).push(
+        ") AS value_minor FROM reorder_line l LEFT JOIN item i ON i.item_id = l.item_id \
+         WHERE l.run_id = ",
+    );
+    query.push_bind(run_id.to_owned());
+    query.push(
+        " GROUP BY l.kind, l.state, l.held_because, l.currency \
+         ORDER BY l.kind, l.state, l.held_because, l.currency",
+    );
+    query.build_query_as().fetch_all(db).await
+}
+
+/// A value of a filter and how many lines have it.
+#[derive(Clone, Debug, PartialEq, Serialize, FromRow)]
+pub struct Choice {
+    pub value: String,
+    pub name: String,
+    pub lines: i64,
+}
+
+pub async fn suppliers(db: &mut SqliteConnection, run_id: &str) -> sqlx::Result<Vec<Choice>> {
+    sqlx::query_as(
+        "SELECT l.supplier_id AS value, coalesce(s.name, '') AS name, count(*) AS lines \
+         FROM reorder_line l LEFT JOIN supplier s ON s.supplier_id = l.supplier_id \
+         WHERE l.run_id = ? AND l.supplier_id <> '' GROUP BY l.supplier_id ORDER BY l.supplier_id",
+    )
+    .bind(run_id)
+    .fetch_all(db)
+    .await
+}
+
+pub async fn locations(db: &mut SqliteConnection, run_id: &str) -> sqlx::Result<Vec<Choice>> {
+    sqlx::query_as(
+        "SELECT l.location_id AS value, coalesce(p.name, '') AS name, count(*) AS lines \
+         FROM reorder_line l LEFT JOIN location p ON p.location_id = l.location_id \
+         WHERE l.run_id = ? GROUP BY l.location_id ORDER BY l.location_id",
+    )
+    .bind(run_id)
+    .fetch_all(db)
+    .await
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, FromRow)]
+pub struct FindingGroup {
+    pub severity: String,
+    pub code: String,
+    pub findings: i64,
+    pub occurrences: i64,
+    /// The detail of the first one.
+    pub example: String,
+}
+
+/// Findings by code, errors first.
+pub async fn finding_groups(
+    db: &mut SqliteConnection,
+    run_id: &str,
+) -> sqlx::Result<Vec<FindingGroup>> {
+    sqlx::query_as(
+        "SELECT severity, code, count(*) AS findings, sum(occurrences) AS occurrences, \
+           (SELECT detail FROM finding f2 WHERE f2.run_id = f.run_id \
+            AND f2.finding_no = min(f.finding_no)) AS example \
+         FROM finding f WHERE run_id = ? GROUP BY severity, code \
+         ORDER BY CASE severity WHEN 'error' THEN 0 WHEN 'warning' THEN 1 ELSE 2 END, \
+           occurrences DESC, code",
+    )
+    .bind(run_id)
+    .fetch_all(db)
+    .await
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, FromRow)]
+pub struct FindingRow {
+    pub finding_no: i64,
+    pub severity: String,
+    pub code: String,
+    pub item_id: String,
+    pub location_id: String,
+    pub detail: String,
+    pub occurrences: i64,
+}
+
+/// Findings in stored order; `code` of `None` is all of them.
+pub async fn findings(
+    db: &mut SqliteConnection,
+    run_id: &str,
+    code: Option<&str>,
+    limit: i64,
+    offset: i64,
+) -> sqlx::Result<Vec<FindingRow>> {
+    sqlx::query_as(
+        "SELECT finding_no, severity, code, item_id, location_id, detail, occurrences \
+         FROM finding WHERE run_id = ?1 AND (?2 IS NULL OR code = ?2) \
+         ORDER BY finding_no LIMIT ?3 OFFSET ?4",
+    )
+    .bind(run_id)
+    .bind(code)
+    .bind(limit)
+    .bind(offset)
+    .fetch_all(db)
+    .await
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, FromRow)]
+pub struct Production {
+    pub run_id: String,
+    pub item_id: String,
+    pub item_name: String,
+    pub location_id: String,
+    pub location_name: String,
+    pub qty: i64,
+    pub qty_decimals: i64,
+    pub base_uom: String,
+    pub start_on: String,
+    pub ready_on: String,
+    pub sell_all_probability: f64,
+    pub expected_value_minor: i64,
+    pub currency: String,
+    pub reason: String,
+}
+
+/// What to make, the most valuable first; one item's with `item_id`.
+pub async fn production(
+    db: &mut SqliteConnection,
+    run_id: &str,
+    item_id: Option<&str>,
+) -> sqlx::Result<Vec<Production>> {
+    sqlx::query_as(
+        "SELECT p.run_id, p.item_id, coalesce(i.name, '') AS item_name, p.location_id, \
+           coalesce(c.name, '') AS location_name, p.qty, \
+           coalesce(i.qty_decimals, 0) AS qty_decimals, coalesce(i.base_uom, 'each') AS base_uom, \
+           p.start_on, p.ready_on, p.sell_all_probability, p.expected_value_minor, \
+           coalesce(i.currency, '') AS currency, p.reason \
+         FROM production_suggestion p LEFT JOIN item i ON i.item_id = p.item_id \
+         LEFT JOIN location c ON c.location_id = p.location_id \
+         WHERE p.run_id = ?1 AND (?2 IS NULL OR p.item_id = ?2) \
+         ORDER BY p.expected_value_minor DESC, p.item_id, p.location_id",
+    )
+    .bind(run_id)
+    .bind(item_id)
+    .fetch_all(db)
+    .await
+}

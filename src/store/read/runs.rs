@@ -1,0 +1,184 @@
+//! Runs, what the clock saw of them, and their figures.
+
+use granary_models::calendar::Day;
+use serde::Serialize;
+use sqlx::{FromRow, SqliteConnection};
+
+#[derive(Clone, Debug, PartialEq, Serialize, FromRow)]
+pub struct Run {
+    pub run_id: String,
+    pub job: String,
+    pub business_date: String,
+    /// `published` or `held`.
+    pub state: String,
+    pub held_because: String,
+    pub config_digest: String,
+    pub input_digest: String,
+    pub plan_digest: String,
+    pub seed: i64,
+    pub version: String,
+    /// JSON object: series, lines, findings, …
+    pub counts: String,
+}
+
+impl Run {
+    pub fn is_held(&self) -> bool {
+        self.state == "held"
+    }
+
+    pub fn date(&self) -> Option<Day> {
+        self.business_date.parse().ok()
+    }
+
+    /// The stored counts in the order they were written; empty when they are not an object.
+    pub fn counts(&self) -> serde_json::Map<String, serde_json::Value> {
+        serde_json::from_str(&self.counts).unwrap_or_default()
+    }
+}
+
+/// One start of a job, with the wall clock's times (UTC, RFC 3339).
+#[derive(Clone, Debug, PartialEq, Serialize, FromRow)]
+pub struct Attempt {
+    pub attempt_id: i64,
+    pub job: String,
+    pub business_date: String,
+    pub started_at: String,
+    pub finished_at: Option<String>,
+    pub outcome: String,
+    pub detail: String,
+    /// JSON object: stage → milliseconds.
+    pub stage_ms: String,
+    pub process_id: i64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, FromRow)]
+pub struct Kpi {
+    pub name: String,
+    pub value: f64,
+    pub unit: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, FromRow)]
+pub struct Score {
+    pub demand_class: String,
+    pub model: String,
+    pub series: i64,
+    pub wape: Option<f64>,
+    pub bias: Option<f64>,
+    pub pinball: Option<f64>,
+    pub coverage90: Option<f64>,
+}
+
+/// Which run a reader wants. Everything `None`: the newest published plan of any job.
+#[derive(Clone, Debug, Default)]
+pub struct RunChoice {
+    pub run_id: Option<String>,
+    pub job: Option<String>,
+    pub date: Option<Day>,
+}
+
+/// The chosen run: a published one before a held one, the newest business date first.
+pub async fn find(db: &mut SqliteConnection, choice: &RunChoice) -> sqlx::Result<Option<Run>> {
+    sqlx::query_as(
+        "SELECT * FROM run \
+         WHERE (?1 IS NULL OR run_id = ?1) AND (?2 IS NULL OR job = ?2) \
+           AND (?3 IS NULL OR business_date = ?3) \
+         ORDER BY state = 'held', business_date DESC, job LIMIT 1",
+    )
+    .bind(&choice.run_id)
+    .bind(&choice.job)
+    .bind(choice.date.map(|date| date.to_string()))
+    .fetch_optional(db)
+    .await
+}
+
+/// A held plan of the same job that is newer than, or of the same date as, the run being read.
+pub async fn held_beside(db: &mut SqliteConnection, run: &Run) -> sqlx::Result<Option<Run>> {
+    sqlx::query_as(
+        "SELECT * FROM run WHERE job = ? AND state = 'held' AND run_id <> ? AND business_date >= ? \
+         ORDER BY business_date DESC LIMIT 1",
+    )
+    .bind(&run.job)
+    .bind(&run.run_id)
+    .bind(&run.business_date)
+    .fetch_optional(db)
+    .await
+}
+
+/// The newest run of every job, published ones first, by job name.
+pub async fn newest_per_job(db: &mut SqliteConnection) -> sqlx::Result<Vec<Run>> {
+    sqlx::query_as("SELECT * FROM v_run_current ORDER BY job").fetch_all(db).await
+}
+
+/// The business dates of a job for which a run was stored, held ones too, oldest first.
+pub async fn dates_with_run(
+    db: &mut SqliteConnection,
+    job: &str,
+    from: Day,
+) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar(
+        "SELECT DISTINCT business_date FROM run WHERE job = ? AND business_date >= ? \
+         ORDER BY business_date",
+    )
+    .bind(job)
+    .bind(from.to_string())
+    .fetch_all(db)
+    .await
+}
+
+/// Starts of a job for one business date, newest first.
+pub async fn attempts_of(
+    db: &mut SqliteConnection,
+    job: &str,
+    date: Day,
+) -> sqlx::Result<Vec<Attempt>> {
+    sqlx::query_as(
+        "SELECT * FROM run_attempt WHERE job = ? AND business_date = ? ORDER BY attempt_id DESC",
+    )
+    .bind(job)
+    .bind(date.to_string())
+    .fetch_all(db)
+    .await
+}
+
+/// The last starts of a job, newest first.
+pub async fn last_attempts(
+    db: &mut SqliteConnection,
+    job: &str,
+    limit: i64,
+) -> sqlx::Result<Vec<Attempt>> {
+    sqlx::query_as("SELECT * FROM run_attempt WHERE job = ? ORDER BY attempt_id DESC LIMIT ?")
+        .bind(job)
+        .bind(limit)
+        .fetch_all(db)
+        .await
+}
+
+/// The newest start of every job that ended with a published plan.
+pub async fn last_successes(db: &mut SqliteConnection) -> sqlx::Result<Vec<Attempt>> {
+    sqlx::query_as(
+        "SELECT a.* FROM run_attempt a JOIN \
+         (SELECT max(attempt_id) AS attempt_id FROM run_attempt \
+          WHERE outcome = 'published' GROUP BY job) newest USING (attempt_id) ORDER BY a.job",
+    )
+    .fetch_all(db)
+    .await
+}
+
+pub async fn kpis(db: &mut SqliteConnection, run_id: &str) -> sqlx::Result<Vec<Kpi>> {
+    sqlx::query_as("SELECT name, value, unit FROM kpi WHERE run_id = ? ORDER BY name")
+        .bind(run_id)
+        .fetch_all(db)
+        .await
+}
+
+pub async fn scores(db: &mut SqliteConnection, run_id: &str) -> sqlx::Result<Vec<Score>> {
+    sqlx::query_as(
+        "SELECT demand_class, model, series, wape, bias, pinball, coverage90 \
+         FROM backtest_score WHERE run_id = ? \
+         ORDER BY demand_class <> 'all', demand_class, model <> 'chosen', pinball, model",
+    )
+    .bind(run_id)
+    .fetch_all(db)
+    .await
+}

@@ -1,0 +1,84 @@
+//! Forecasts against a retailer whose true demand is known.
+
+#[path = "retail.rs"]
+mod retail;
+
+use granary_models::backtest::panel::{ForecastConfig, PanelForecast, forecast_panel};
+use granary_models::backtest::scores::{ScoreRow, ScoreSums};
+use retail::{FESTIVAL_UPLIFT, PROMO_UPLIFT_PER_DEPTH, Retail};
+
+const HORIZON: usize = 28;
+
+fn forecast(retail: &Retail, threads: usize) -> PanelForecast {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
+    let config = ForecastConfig { horizon_days: HORIZON, ..ForecastConfig::default() };
+    pool.install(|| forecast_panel(&retail.input(), &config)).expect("the input fits together")
+}
+
+#[test]
+fn the_chosen_forecast_beats_the_seasonal_naive_and_its_interval_is_honest() {
+    let retail = Retail::simulate(600, 700, HORIZON, 5);
+    let result = forecast(&retail, 2);
+    let (mut chosen, mut naive) = (ScoreSums::default(), ScoreSums::default());
+    for (i, forecast) in result.series.iter().enumerate() {
+        let sold = retail.panel.series(i).sold;
+        for day in 0..HORIZON {
+            let actual = retail.truth[i * HORIZON + day];
+            chosen.add(f64::from(forecast.mean[day]), &forecast.quantiles(day), actual);
+            naive.add(sold[sold.len() - 7 + day % 7], &[0.0; 9], actual);
+        }
+    }
+    let chosen = ScoreRow::new("all", "chosen", &chosen);
+    let naive = ScoreRow::new("all", "seasonal_naive", &naive);
+    println!("{chosen:?}\n{naive:?}");
+    assert!(chosen.wape <= 0.8 * naive.wape, "{} {}", chosen.wape, naive.wape);
+    assert!((0.86..=0.94).contains(&chosen.coverage_90), "{}", chosen.coverage_90);
+    assert!(chosen.bias.abs() <= 0.03, "{}", chosen.bias);
+    check_lead_time(&retail, &result);
+    check_effects(&result);
+}
+
+/// Sums over two weeks, from paths, cover the truth as often as they say.
+fn check_lead_time(retail: &Retail, result: &PanelForecast) {
+    let plan = granary_models::distribution::paths::PathPlan::new(500, HORIZON, 9);
+    let mut inside = 0.0;
+    for (i, forecast) in result.series.iter().enumerate() {
+        let paths = forecast.paths(&plan);
+        let mut sums: Vec<f64> =
+            (0..500).map(|p| paths.path(p)[..14].iter().map(|&v| f64::from(v)).sum()).collect();
+        sums.sort_by(f64::total_cmp);
+        let actual: f64 = retail.truth[i * HORIZON..i * HORIZON + 14].iter().sum();
+        inside += f64::from(u8::from(sums[25] <= actual && actual <= sums[474]));
+    }
+    let coverage = inside / result.series.len() as f64;
+    println!("two-week coverage {coverage}");
+    assert!((0.84..=0.96).contains(&coverage), "{coverage}");
+}
+
+fn check_effects(result: &PanelForecast) {
+    let effect = |regressor: &str, category: &str| {
+        let row =
+            result.effects.iter().find(|e| e.regressor == regressor && e.category == category);
+        row.map_or(0.0, |row| row.log_effect)
+    };
+    for category in (0..6).map(|c| format!("category-{c}")) {
+        let festival = effect("event:festival:during", &category).exp();
+        assert!((festival / FESTIVAL_UPLIFT - 1.0).abs() < 0.1, "{category} {festival}");
+        let promo = effect("promo:on", &category) + 0.25 * effect("promo:depth", &category);
+        let ratio = promo.exp() / (0.25 * PROMO_UPLIFT_PER_DEPTH).exp();
+        assert!((ratio - 1.0).abs() < 0.1, "{category} {promo}");
+    }
+}
+
+#[test]
+fn threads_do_not_change_a_bit() {
+    let retail = Retail::simulate(150, 120, HORIZON, 8);
+    let one = forecast(&retail, 1);
+    for threads in [2, 4] {
+        let many = forecast(&retail, threads);
+        assert_eq!(one.series, many.series);
+        assert_eq!(one.effects, many.effects);
+        assert_eq!(format!("{:?}", one.scores), format!("{:?}", many.scores));
+        assert_eq!(one.findings, many.findings);
+    }
+}

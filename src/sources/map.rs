@@ -70,6 +70,12 @@ pub struct Defaults {
     pub unit_price_minor: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub currency: Option<String>,
+    /// Stands for every item's supplier.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub supplier_id: Option<String>,
+    /// Stock to start from where nothing was counted, in days of mean demand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_hand_cover_days: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service_level: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]

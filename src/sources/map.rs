@@ -256,7 +256,9 @@ impl<'de> Deserialize<'de> for Rule {
         impl<'de> Visitor<'de> for TextOrTable {
             type Value = Rule;
             fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-                f.write_str("a source column's name, a template, or a table such as { from = \"…\" }")
+                f.write_str(
+                    "a source column's name, a template, or a table such as { from = \"…\" }",
+                )
             }
             fn visit_str<E>(self, text: &str) -> Result<Rule, E> {
                 Ok(Rule::from_text(text))

@@ -12,11 +12,21 @@ pub enum Kind {
     /// An instant, kept in UTC to the second.
     Stamp,
     /// Written in the item's base unit, kept in its smallest unit (× 10^qty_decimals).
-    Quantity { min: i64 },
+    Quantity {
+        min: i64,
+    },
     /// Minor units of the row's currency.
-    Money { min: i64 },
-    Whole { min: i64, max: i64 },
-    Real { min: f64, max: f64 },
+    Money {
+        min: i64,
+    },
+    Whole {
+        min: i64,
+        max: i64,
+    },
+    Real {
+        min: f64,
+        max: f64,
+    },
     Choice(&'static [&'static str]),
     /// ISO 4217: three capital letters, or empty.
     Currency,
@@ -296,13 +306,7 @@ pub static ALL: [Table; 15] = [
     Table {
         name: "presale",
         key: 3,
-        columns: &[
-            ITEM_ID,
-            LOCATION_ID,
-            DATE,
-            qty("qty", 0),
-            day("promised_on").or(Need::Null),
-        ],
+        columns: &[ITEM_ID, LOCATION_ID, DATE, qty("qty", 0), day("promised_on").or(Need::Null)],
     },
     Table {
         name: "promotion",

@@ -131,11 +131,17 @@ pub async fn import_files(
         (0.0..=1.0).contains(&reject_limit),
         "the reject limit should be in [0, 1], but is {reject_limit}"
     );
-    let names: Vec<&'static str> =
-        load.tables.iter().map(|table| table.batch.table.name).collect();
+    let names: Vec<&'static str> = load.tables.iter().map(|table| table.batch.table.name).collect();
     let read: Vec<FileRead> = load.files.clone();
     let imported_at = chrono::Utc::now().format("%Y-%m-%dT%H:%M:%SZ").to_string();
-    write(store, load, LoadOptions { reject_limit, dry_run: options.dry_run }, &imported_at, (names, read)).await
+    write(
+        store,
+        load,
+        LoadOptions { reject_limit, dry_run: options.dry_run },
+        &imported_at,
+        (names, read),
+    )
+    .await
 }
 
 async fn write(

@@ -2,9 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::config::{
-    Batch, Books, Origin, Problem, RejectCode, Rejection, Symbols, Table, Value,
-};
+use crate::config::{Batch, Books, Origin, Problem, RejectCode, Rejection, Symbols, Table, Value};
 
 use super::chunk::{Cell, Chunk};
 use super::map::{Combine, Condition, Conflict, Rule as RuleText, UnknownPolicy};

@@ -70,6 +70,12 @@ pub struct Defaults {
     pub unit_price_minor: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub currency: Option<String>,
+    /// Stands for every item's supplier.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub supplier_id: Option<String>,
+    /// Stock to start from where nothing was counted, in days of mean demand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_hand_cover_days: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service_level: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -250,7 +256,9 @@ impl<'de> Deserialize<'de> for Rule {
         impl<'de> Visitor<'de> for TextOrTable {
             type Value = Rule;
             fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-                f.write_str("a source column's name, a template, or a table such as { from = \"…\" }")
+                f.write_str(
+                    "a source column's name, a template, or a table such as { from = \"…\" }",
+                )
             }
             fn visit_str<E>(self, text: &str) -> Result<Rule, E> {
                 Ok(Rule::from_text(text))

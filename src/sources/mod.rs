@@ -11,6 +11,7 @@ mod settle;
 mod workbook;
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -327,7 +328,15 @@ pub fn read(
         check_unused(headers.0, &used, map, kind, &files[at].name)?;
         reader.select(used);
         while let Some(chunk) = reader.next_chunk()? {
-            take(&chunk, at as u32, &mut intakes, &mut plans, &tests, (&shared, scales), &mut symbols);
+            take(
+                &chunk,
+                at as u32,
+                &mut intakes,
+                &mut plans,
+                &tests,
+                (&shared, scales),
+                &mut symbols,
+            );
             rows_read += chunk.len() as u64;
             anyhow::ensure!(
                 rows_read <= limits.rows,
@@ -393,13 +402,7 @@ fn finish(
             rejections: intake.rejections,
         })
         .collect();
-    Load {
-        symbols,
-        files,
-        tables,
-        defaults: map.defaults.pairs(),
-        map_digest: map.digest.clone(),
-    }
+    Load { symbols, files, tables, defaults: map.defaults.pairs(), map_digest: map.digest.clone() }
 }
 
 /// The file's name without its folders: paths of one machine mean nothing on another.
@@ -409,8 +412,13 @@ fn file_name(path: &Path) -> String {
 
 fn digest(path: &Path) -> anyhow::Result<String> {
     let mut hasher = blake3::Hasher::new();
-    let file = std::fs::File::open(path)
-        .with_context(|| format!("cannot read {}", path.display()))?;
-    hasher.update_reader(file).with_context(|| format!("cannot read {}", path.display()))?;
-    Ok(hasher.finalize().to_hex().to_string())
+    let wrong = || format!("cannot read {}", path.display());
+    let mut file = std::fs::File::open(path).with_context(wrong)?;
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut buffer).with_context(wrong)? {
+            0 => return Ok(hasher.finalize().to_hex().to_string()),
+            read => hasher.update(&buffer[..read]),
+        };
+    }
 }

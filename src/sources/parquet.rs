@@ -28,8 +28,7 @@ pub struct ParquetFile {
 impl ParquetFile {
     pub fn open(path: &Path, limits: &Limits) -> anyhow::Result<ParquetFile> {
         let name = path.display().to_string();
-        let size =
-            std::fs::metadata(path).with_context(|| format!("cannot read {name}"))?.len();
+        let size = std::fs::metadata(path).with_context(|| format!("cannot read {name}"))?.len();
         let file = File::open(path).with_context(|| format!("cannot read {name}"))?;
         let mut reader = ParquetReader::new(file);
         let wrong = || format!("{name} is not a Parquet file that can be read");
@@ -76,8 +75,7 @@ impl ParquetFile {
 
     fn read(&self, offset: usize, rows: usize) -> PolarsResult<DataFrame> {
         let file = File::open(&self.path)?;
-        let wanted =
-            (0..self.headers.len()).filter(|&at| self.wanted[at]).collect::<Vec<usize>>();
+        let wanted = (0..self.headers.len()).filter(|&at| self.wanted[at]).collect::<Vec<usize>>();
         ParquetReader::new(file)
             .with_projection(Some(wanted))
             .with_slice(Some((offset, rows)))
@@ -171,9 +169,7 @@ fn cells(column: &Column) -> PolarsResult<Cells> {
         DataType::Float32 => {
             Cells::Real(series.f32()?.iter().map(|value| value.map(shortest)).collect())
         }
-        DataType::Date => {
-            Cells::Day(series.cast(&DataType::Int32)?.i32()?.iter().collect())
-        }
+        DataType::Date => Cells::Day(series.cast(&DataType::Int32)?.i32()?.iter().collect()),
         DataType::Datetime(unit, _) => {
             let unit = *unit;
             let values = series.cast(&DataType::Int64)?;

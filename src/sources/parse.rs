@@ -89,9 +89,7 @@ pub fn number(text: &str) -> Result<Number, Problem> {
 /// More digits than 64 bits hold: a float where that is finite, for columns that take floats.
 fn wide(text: &str, negative: bool) -> Result<Number, Problem> {
     match text.trim_start_matches(['+', '-']).parse::<f64>() {
-        Ok(value) if value.is_finite() => {
-            Ok(Number::Float(if negative { -value } else { value }))
-        }
+        Ok(value) if value.is_finite() => Ok(Number::Float(if negative { -value } else { value })),
         _ => Err(Problem::new(RejectCode::NotFinite, text, "too large for any number")),
     }
 }
@@ -224,7 +222,11 @@ fn undeclared(text: &str, style: &DateStyle) -> Result<Day, Problem> {
         !part.is_empty() && part.len() <= 4 && part.bytes().all(|b| b.is_ascii_digit())
     };
     if parts.len() != 3 || !parts.iter().all(|part| is_number(part)) {
-        return Err(Problem::new(RejectCode::NotADate, text, "want YYYY-MM-DD, or a declared format"));
+        return Err(Problem::new(
+            RejectCode::NotADate,
+            text,
+            "want YYYY-MM-DD, or a declared format",
+        ));
     }
     if parts[0].len() == 4 && parts[1].len() <= 2 && parts[2].len() <= 2 {
         let number = |i: usize| parts[i].parse::<u32>().unwrap_or(0);

@@ -463,11 +463,8 @@ impl Rule {
             }
         };
         check_text(text, TEXT_BYTES_MAX)?;
-        let symbol = if self.upper {
-            symbols.intern(&text.to_uppercase())
-        } else {
-            symbols.intern(text)
-        };
+        let symbol =
+            if self.upper { symbols.intern(&text.to_uppercase()) } else { symbols.intern(text) };
         if let Cell::Int(value) = cell {
             self.last = Some((value, symbol));
         }
@@ -550,7 +547,10 @@ impl Rule {
                     );
                 }
                 if minor.unsigned_abs() > 1_000_000_000_000_000 {
-                    return refuse(RejectCode::OutOfRange, "more than 10^15 minor units".to_owned());
+                    return refuse(
+                        RejectCode::OutOfRange,
+                        "more than 10^15 minor units".to_owned(),
+                    );
                 }
                 Ok(Value::Int(minor))
             }
@@ -602,11 +602,9 @@ fn as_number(cell: Cell) -> Result<Option<Number>, Problem> {
         Cell::Text(text) => parse::number(text.trim()).map(Some),
         Cell::Int(value) => Ok(Some(Number::whole(value))),
         Cell::Real(value) if value.is_finite() => Ok(Some(Number::Float(value))),
-        Cell::Real(value) => Err(Problem::new(
-            RejectCode::NotFinite,
-            &value.to_string(),
-            "not a finite number",
-        )),
+        Cell::Real(value) => {
+            Err(Problem::new(RejectCode::NotFinite, &value.to_string(), "not a finite number"))
+        }
         other => Err(refuse(other, RejectCode::NotANumber, "a date is not a number")),
     }
 }

@@ -26,8 +26,8 @@ pub fn settle(
             start += 1;
             continue;
         }
-        let end = start
-            + order[start..].iter().take_while(|(key, _)| *key == order[start].0).count();
+        let end =
+            start + order[start..].iter().take_while(|(key, _)| *key == order[start].0).count();
         let group: Vec<u32> = order[start..end].iter().map(|&(_, row)| row).collect();
         start = end;
         if sums {
@@ -202,12 +202,9 @@ fn price_paid(intake: &mut Intake, row: usize, symbols: &Symbols, scales: &Scale
         .fields
         .iter()
         .position(|&field| intake.feed.combine[field] == Some(Combine::RevenuePerQty));
-    let (Some(price), Some(revenue), Some(qty), Some(item)) = (
-        wanted,
-        batch.position("revenue_minor"),
-        batch.position("qty"),
-        batch.position("item_id"),
-    ) else {
+    let (Some(price), Some(revenue), Some(qty), Some(item)) =
+        (wanted, batch.position("revenue_minor"), batch.position("qty"), batch.position("item_id"))
+    else {
         return;
     };
     let decimals = match batch.columns[item].get(row) {

@@ -70,12 +70,8 @@ impl Store {
             .begin_with("BEGIN IMMEDIATE")
             .await
             .context("cannot start the import's transaction")?;
-        let mut loaded = Loaded {
-            books: Vec::new(),
-            rejections: Vec::new(),
-            created: [0; 3],
-            refused: None,
-        };
+        let mut loaded =
+            Loaded { books: Vec::new(), rejections: Vec::new(), created: [0; 3], refused: None };
         let Load { symbols, files, tables, defaults, map_digest } = load;
         let defaults_by_key: BTreeMap<&str, &str> =
             defaults.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
@@ -195,8 +191,7 @@ async fn write_table(
     check_decimals(connection, table, symbols, &mut fates).await?;
     let name = table.batch.table.name;
     let exists = format!("SELECT EXISTS (SELECT 1 FROM {name})");
-    let old: bool =
-        sqlx::query_scalar(AssertSqlSafe(exists)).fetch_one(&mut *connection).await?;
+    let old: bool = sqlx::query_scalar(AssertSqlSafe(exists)).fetch_one(&mut *connection).await?;
     let mut writer = Writer::new(table, symbols);
     if old {
         compare(connection, &mut writer, &mut fates).await?;

@@ -3,6 +3,7 @@
 mod attempt;
 mod bulk;
 pub mod inputs;
+mod load;
 pub mod publish;
 pub mod read;
 pub mod sales;

@@ -13,12 +13,8 @@ const MODELS: &[&[&str]] = &[
     &["calendar", "finding"],
 ];
 
-const SERVICE: &[&[&str]] = &[
-    &["main"],
-    &["cli", "web", "schedule"],
-    &["jobs"],
-    &["sources", "store", "export", "config"],
-];
+const SERVICE: &[&[&str]] =
+    &[&["main"], &["cli", "web", "schedule"], &["jobs"], &["sources", "store", "export", "config"]];
 
 /// `cli` is also the place where a command starts `web` and `schedule`; and what one cannot do
 /// without words for files and exit codes is in `config`, which every module of its rank reads.
@@ -104,9 +100,8 @@ fn forbidden(folder: &Path, ranks: &[&[&str]], prefixes: &[&str]) -> Vec<String>
         let used = prefixes.iter().flat_map(|prefix| used_modules(&text, prefix));
         for to in used.collect::<BTreeSet<String>>() {
             let Some(to_rank) = rank(&to) else { continue };
-            let allowed = to == from
-                || to_rank > from_rank
-                || ALSO.contains(&(from.as_str(), to.as_str()));
+            let allowed =
+                to == from || to_rank > from_rank || ALSO.contains(&(from.as_str(), to.as_str()));
             if !allowed {
                 broken.push(format!("{}: {from} → {to}", file.display()));
             }

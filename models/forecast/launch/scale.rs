@@ -88,6 +88,8 @@ pub struct ScaleEstimate {
     pub units_per_day: f64,
     /// φ of the item's true scale about that, the coefficients' uncertainty included.
     pub dispersion: f64,
+    /// What counts that are noisier than the pool's add to it.
+    pub blur: f64,
 }
 
 impl ScaleModel {
@@ -134,7 +136,8 @@ impl ScaleModel {
         }
         ScaleEstimate {
             units_per_day: self.units.rate(&row),
-            dispersion: self.units.dispersion + self.units.leverage(&row) + blur,
+            dispersion: self.units.dispersion + self.units.leverage(&row),
+            blur,
         }
     }
 }

@@ -11,6 +11,8 @@ mod local;
 pub mod profile;
 pub mod scale;
 
+use rayon::prelude::*;
+
 use crate::calendar::Day;
 use crate::finding::{Code, Finding};
 use crate::series::Series;
@@ -157,9 +159,27 @@ pub struct LaunchPool {
 
 #[derive(Clone, Debug)]
 struct Member {
-    /// Over its last `RECENT_DAYS`, in days of the pooled curve's settled level.
-    observation: ScaleObservation,
+    /// What it sold in its last `RECENT_DAYS`, in ordinary days; all there is without a launch.
+    level: ScaleObservation,
     launch: Option<Launch>,
+}
+
+impl Member {
+    /// Sales and exposure at the settled level of `curve`. Beside its interest an item has the
+    /// days in which that was measured, the last ones; without it a launch is likest to a launch.
+    fn seen(&self, by_interest: bool, curve: &Curve) -> ScaleObservation {
+        match &self.launch {
+            None => self.level,
+            Some(launch) => {
+                let sums = if by_interest { &launch.recent } else { &launch.first };
+                ScaleObservation {
+                    units: sums.units.iter().sum(),
+                    exposure_days: curve.settled_exposure(sums),
+                    interest: self.level.interest,
+                }
+            }
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -175,14 +195,11 @@ impl LaunchPool {
     /// No established item sold anything, so that there is no scale to start from.
     pub fn fit(established: &[Established]) -> Result<(LaunchPool, Vec<Finding>), LaunchError> {
         let mut findings = Vec::new();
-        let mut days = DayScatter::default();
-        let mut members: Vec<Member> = established
-            .iter()
-            .map(|item| {
-                days.add(item.history, item.factors, RECENT_DAYS);
-                member(item)
-            })
-            .collect();
+        let (members, scatters): (Vec<Member>, Vec<DayScatter>) = established
+            .par_iter()
+            .map(|item| (member(item), DayScatter::of(item.history, item.factors, RECENT_DAYS)))
+            .unzip();
+        let day_dispersion = DayScatter::dispersion(&scatters);
         let launches: Vec<(f64, &WeekSums)> = members
             .iter()
             .filter_map(|member| Some((1.0, &member.launch.as_ref()?.first)))
@@ -194,17 +211,12 @@ impl LaunchPool {
             ));
         }
         let (curve, shape) = fit_pooled_curve(&launches);
-        for member in &mut members {
-            if let Some(launch) = &member.launch {
-                member.observation.exposure_days = curve.settled_exposure(&launch.recent);
-            }
-        }
-        let observations: Vec<ScaleObservation> =
-            members.iter().map(|member| member.observation).collect();
-        let by_level = ScaleModel::fit(&observations, false)
+        let observations = |by_interest: bool| -> Vec<ScaleObservation> {
+            members.iter().map(|member| member.seen(by_interest, &curve)).collect()
+        };
+        let by_level = ScaleModel::fit(&observations(false), false)
             .ok_or(LaunchError::NothingSold { items: members.len() })?;
-        let by_interest = ScaleModel::fit(&observations, true);
-        let day_dispersion = days.dispersion();
+        let by_interest = ScaleModel::fit(&observations(true), true);
         Ok((LaunchPool { members, curve, shape, day_dispersion, by_interest, by_level }, findings))
     }
 
@@ -294,7 +306,8 @@ impl LaunchPool {
             }
         };
         let estimate = model.predict(&item.interest);
-        let local = Neighbourhood::of(neighbours, model, curve, estimate.units_per_day);
+        let local =
+            Neighbourhood::of(neighbours, model, (&self.curve, curve), estimate.units_per_day);
         let prior = Prior {
             units_per_day: estimate.units_per_day * local.ratio,
             // Neighbours are as blurred as the item, being alike in what their interest promises.
@@ -370,8 +383,8 @@ fn member(item: &Established) -> Member {
             recent: WeekSums::recent(launched, recent, item.history, item.factors),
         },
     );
-    let observation = ScaleObservation { units, exposure_days, interest: item.interest };
-    Member { observation, launch }
+    let level = ScaleObservation { units, exposure_days, interest: item.interest };
+    Member { level, launch }
 }
 
 /// The dispersion weighs the cells that the curve comes from, and the curve the dispersion.

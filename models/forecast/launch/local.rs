@@ -13,8 +13,12 @@ const POOLED_NEIGHBOURS: f64 = 4.0;
 /// Neighbours whose interest promises e^this times as much, or as little, count 0.6 as much: what
 /// an item with two carts lacks against its category, one with fifty has shown by itself.
 const ALIKE_LOG_SCALE: f64 = 0.7;
-/// A neighbour that sold more than this times its prediction is taken at this.
-const RATIO_MAX: f64 = 5.0;
+/// Where interest does not tell how an item stands, one that has been on sale for long says less
+/// about a launch than another launch does.
+const OLDER_WEIGHT: f64 = 0.25;
+/// A neighbour further than this from its expectation, in standard deviations, is taken at this:
+/// far enough out that the long right tail of ordinary demand keeps its mean.
+const REACH_SD: f64 = 8.0;
 /// Own sales lose half their weight in this time: what sold lately says more.
 const HALF_LIFE_DAYS: f64 = 42.0;
 
@@ -42,28 +46,29 @@ impl Neighbourhood {
     pub fn of(
         neighbours: &[(f64, &Member)],
         model: &ScaleModel,
-        curve: &Curve,
+        (pooled, curve): (&Curve, &Curve),
         asked_per_day: f64,
     ) -> Neighbourhood {
         let phi = model.dispersion();
         let compared: Vec<Compared> = neighbours
             .iter()
-            .filter(|(_, member)| member.observation.exposure_days > 0.0)
             .map(|&(weight, member)| {
-                let seen = &member.observation;
-                let exposure = match &member.launch {
-                    Some(launch) => curve.settled_exposure(&launch.recent),
-                    None => seen.exposure_days,
+                let seen = member.seen(model.by_interest(), curve);
+                let pooled = member.seen(model.by_interest(), pooled).exposure_days;
+                let weight = match member.launch {
+                    None if !model.by_interest() => weight * OLDER_WEIGHT,
+                    _ => weight,
                 };
                 let per_day = model.predict(&seen.interest).units_per_day;
                 let apart = (per_day / asked_per_day).ln() / ALIKE_LOG_SCALE;
                 Compared {
                     weight: weight * (-0.5 * apart * apart).exp(),
                     units: seen.units,
-                    expected: per_day * exposure,
-                    by_curve: seen.exposure_days / exposure,
+                    expected: per_day * seen.exposure_days,
+                    by_curve: pooled / seen.exposure_days,
                 }
             })
+            .filter(|item| item.expected > 0.0)
             .collect();
         let (mut weights, mut squares, mut sum, mut by_curve) = (0.0, 0.0, 0.0, 0.0);
         for item in &compared {
@@ -71,7 +76,8 @@ impl Neighbourhood {
             let telling = item.weight * phi * item.expected / (1.0 + phi * item.expected);
             weights += telling;
             squares += telling * telling;
-            sum += telling * (item.units / item.expected).min(RATIO_MAX);
+            let reach = 1.0 + REACH_SD * (phi + 1.0 / item.expected).sqrt();
+            sum += telling * (item.units / item.expected).min(reach);
             by_curve += telling * item.by_curve;
         }
         if squares <= 0.0 {
@@ -83,7 +89,7 @@ impl Neighbourhood {
         let ratio = trust * sum / weights + (1.0 - trust) * by_curve / weights;
         let mut moments = Moments::default();
         for item in &compared {
-            moments.add(item.units, item.expected * ratio, phi, item.weight / weights * count);
+            moments.add(item.units, item.expected * ratio, phi, item.weight / offered * count);
         }
         let dispersion = moments.dispersion(phi, POOLED_NEIGHBOURS);
         Neighbourhood { ratio, dispersion: dispersion + trust * trust * phi / count, trust }

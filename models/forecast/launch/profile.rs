@@ -237,7 +237,7 @@ pub struct Moments {
 
 impl Moments {
     /// Squared relative residuals past this are outliers, not dispersion.
-    const SQUARE_MAX: f64 = 25.0;
+    const SQUARE_MAX: f64 = 64.0;
 
     pub fn add(&mut self, units: f64, mean: f64, phi: f64, weight: f64) {
         if mean > 0.0 && weight > 0.0 {
@@ -263,8 +263,9 @@ pub struct DayScatter {
 }
 
 impl DayScatter {
-    /// Takes in the whole weeks, counted from the series' start, of its last `days` days.
-    pub fn add(&mut self, history: Series, factors: DayFactors, days: usize) {
+    /// From the weeks, counted from the series' start, of its last `days` days.
+    pub fn of(history: Series, factors: DayFactors, days: usize) -> DayScatter {
+        let mut scatter = DayScatter::default();
         let from = history.len().saturating_sub(days);
         let days: Vec<(Day, f64, f64)> = exposed_days(history, factors)
             .filter(|(day, _, _)| (*day - history.start) as usize >= from)
@@ -282,13 +283,17 @@ impl DayScatter {
             for &(_, sold, day_exposure) in week {
                 let mean = rate * day_exposure;
                 let free = 1.0 - day_exposure / exposure;
-                self.excess += (sold - mean).powi(2) - mean * free;
-                self.squares += mean * mean * free;
+                scatter.excess += (sold - mean).powi(2) - mean * free;
+                scatter.squares += mean * mean * free;
             }
         }
+        scatter
     }
 
-    pub fn dispersion(&self) -> f64 {
-        if self.squares > 0.0 { (self.excess / self.squares).clamp(0.0, 4.0) } else { 0.0 }
+    /// φ over all series; summed in their order, so that threads change nothing.
+    pub fn dispersion(scatters: &[DayScatter]) -> f64 {
+        let excess: f64 = scatters.iter().map(|scatter| scatter.excess).sum();
+        let squares: f64 = scatters.iter().map(|scatter| scatter.squares).sum();
+        if squares > 0.0 { (excess / squares).clamp(0.0, 4.0) } else { 0.0 }
     }
 }

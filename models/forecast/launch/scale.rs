@@ -13,6 +13,8 @@ const INTERCEPT: [f64; TERMS] = [1.0, 0.0, 0.0, 0.0];
 const RIDGE_ITEMS: f64 = 2.0;
 /// A signal further out than this is taken at this: no item taught what lies beyond.
 const REACH_SD: f64 = 3.0;
+/// A residual further out is an outlier, not a trend; a long right tail is neither.
+const OUTLIER_SD: f64 = 8.0;
 const DISPERSION_RANGE: (f64, f64) = (0.02, 4.0);
 
 /// What one established item sold, and the interest that it had.
@@ -88,6 +90,8 @@ pub struct ScaleEstimate {
     pub units_per_day: f64,
     /// φ of the item's true scale about that, the coefficients' uncertainty included.
     pub dispersion: f64,
+    /// What counts that are noisier than the pool's add to it.
+    pub blur: f64,
 }
 
 impl ScaleModel {
@@ -113,6 +117,10 @@ impl ScaleModel {
         Some(ScaleModel { signals, units: Regression::fit(&units, &exposure, &rows)? })
     }
 
+    pub fn by_interest(&self) -> bool {
+        !self.signals.is_empty()
+    }
+
     /// φ of items about the regression.
     pub fn dispersion(&self) -> f64 {
         self.units.dispersion
@@ -134,7 +142,8 @@ impl ScaleModel {
         }
         ScaleEstimate {
             units_per_day: self.units.rate(&row),
-            dispersion: self.units.dispersion + self.units.leverage(&row) + blur,
+            dispersion: self.units.dispersion + self.units.leverage(&row),
+            blur,
         }
     }
 }
@@ -188,8 +197,8 @@ impl Regression {
             for ((&count, &exposure), row) in counts.iter().zip(exposures).zip(rows) {
                 let mean = exposure * self.rate(row);
                 let spread = 1.0 + phi * mean;
-                // A residual past five times the mean is an outlier, not a trend.
-                let residual = (count - mean).min(5.0 * mean.max(1.0));
+                let reach = OUTLIER_SD * (mean * spread).sqrt();
+                let residual = (count - mean).min(reach);
                 for i in 0..TERMS {
                     gradient[i] += row[i] * residual / spread;
                     for j in 0..TERMS {

@@ -17,6 +17,8 @@ pub struct Finisher<'a> {
     /// Learned from the whole history, when the pooled model is in the portfolio.
     pub learned: Option<(&'a Learner<'a>, &'a Effects)>,
     pub dispersion: &'a PerClass<f64>,
+    /// Factor on the dispersion per class.
+    pub calibration: &'a [f64],
     /// Per class.
     pub correlation: &'a [f64],
     /// Weights of the weighted blend per class.
@@ -83,7 +85,7 @@ impl Finisher<'_> {
             margin: choice.map_or(0.0, |c| c.margin as f32),
             components,
             mean,
-            dispersion: dispersion as f32,
+            dispersion: (self.calibration[*class as usize] * dispersion) as f32,
             correlation: self.correlation[*class as usize] as f32,
             history_days: demand.len() as u32,
             censored_days: (demand.len() - observed) as u32,

@@ -114,7 +114,8 @@ pub fn forecast_panel(
             })
         })
         .collect();
-    let correlation = judge.correlations(&choices, &dispersion);
+    let calibration = judge.calibration(&choices, &dispersion);
+    let correlation = judge.correlations(&choices, &dispersion, &calibration);
     let ends: Vec<usize> = (0..input.panel.len()).map(|i| input.panel.series(i).len()).collect();
     let learner =
         Learner { panel: input.panel, features: &features, ends: &ends, members: &groups.members };
@@ -127,13 +128,15 @@ pub fn forecast_panel(
         horizon_days: config.horizon_days,
         learned: effects.as_ref().map(|effects| (&learner, effects)),
         dispersion: &dispersion,
+        calibration: &calibration,
         correlation: &correlation,
         weighted: &blends,
         members: &members,
     };
     let finished: Vec<(SkuForecast, Vec<Finding>)> =
         choices.par_iter().enumerate().map(|(i, choice)| finisher.finish(i, *choice)).collect();
-    let scores = judge.score_rows(&losses, &choices);
+    let chosen = judge.chosen_scores(&choices, &dispersion, &calibration);
+    let scores = judge.score_rows(&losses, &chosen);
     let mut findings = Vec::new();
     let mut series = Vec::with_capacity(finished.len());
     for (i, (forecast, found)) in finished.into_iter().enumerate() {

@@ -4,6 +4,7 @@ use super::choose::Choice;
 use super::judge::{Judge, PerClass};
 use crate::finding::{Code, Finding};
 use crate::forecast::blend::Blend;
+use crate::forecast::demand_class::DemandClass;
 use crate::forecast::model::{FitError, History, Model};
 use crate::forecast::pooled::learn::{Effects, Learner};
 use crate::forecast::sku_forecast::{Components, SkuForecast, average};
@@ -47,7 +48,9 @@ impl Finisher<'_> {
             .zip(beta.as_ref())
             .map(|((learner, effects), beta)| learner.series(i, self.categories[i], effects, beta));
         let history = History { demand: &demand, pooled: pooled.as_ref() };
-        let wanted = choice.map_or(Model::Mean, |c| self.judge.models[c.best]);
+        // Without a choice the mean of everything would keep a dead item alive.
+        let last_resort = if *class == DemandClass::Obsolete { Model::Tsb } else { Model::Mean };
+        let wanted = choice.map_or(last_resort, |c| self.judge.models[c.best]);
         let mut findings = Vec::new();
         let made = match self.blend(wanted, *class as usize, &history) {
             Some(made) => made,

@@ -17,6 +17,9 @@ use crate::forecast::pooled::features::Features;
 use crate::forecast::pooled::learn::{Effects, Learner};
 use crate::forecast::sku_forecast::SkuForecast;
 
+/// A series is current when it ends within so many days of the panel's last day.
+const CURRENT_DAYS: i32 = 7;
+
 /// How a panel is forecast.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ForecastConfig {
@@ -215,7 +218,8 @@ impl Groups {
 }
 
 /// Fits everything before the first cutoffs. Pooled effects are learned only from days before the
-/// earliest cutoff of any series.
+/// earliest cutoff of any series that is still current; one that ended long ago must not take
+/// everyone's recent days away.
 fn run_trials(
     input: &ForecastInput,
     config: &ForecastConfig,
@@ -230,8 +234,11 @@ fn run_trials(
             Origins::new(days, config.horizon_days, config.cutoffs, config.cutoff_step_days)
         })
         .collect();
+    let last = (0..panel.len()).map(|i| panel.series(i).end()).max().unwrap_or_default();
+    let current = |i: &usize| last - panel.series(*i).end() <= CURRENT_DAYS;
     let cut = (0..panel.len())
         .filter(|&i| origins[i].count > 0)
+        .filter(current)
         .map(|i| panel.start[i] + origins[i].first as i32)
         .min();
     let ends: Vec<usize> =

@@ -12,7 +12,7 @@ use crate::series::Panel;
 const CATEGORY_ROWS_MAX: usize = 400_000;
 const PANEL_ROWS_MAX: usize = 800_000;
 /// A level of its own for each block of about so many days.
-const BLOCK_DAYS: usize = 28;
+const BLOCK_DAYS: usize = 21;
 const ANNUAL_BLOCK_DAYS: usize = 364;
 const PASSES: usize = 4;
 const CATEGORY_PASSES: usize = 2;

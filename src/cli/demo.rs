@@ -118,8 +118,7 @@ async fn import(store: &Store, manifest: &DemoManifest) -> anyhow::Result<()> {
         let files: Vec<PathBuf> = group.iter().map(|(_, path)| path.clone()).collect();
         stages.begin(&format!("import {kind}"));
         let options = ImportOptions::default();
-        let report =
-            import_files(store, table, &files, &Map::default(), &options, |_| {}).await?;
+        let report = import_files(store, table, &files, &Map::default(), &options, |_| {}).await?;
         let books = report.table(kind).map(|report| report.total).unwrap_or_default();
         if let Some(reason) = report.refused {
             return Err(Refused::new(Exit::DataRejected, format!("{kind}: {reason}")).into());

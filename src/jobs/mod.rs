@@ -2,8 +2,5 @@
 
 pub mod demo;
 pub mod due;
-//! What the service does: one file or folder per job.
-
-pub mod demo;
 pub mod import;
 pub mod nightly;

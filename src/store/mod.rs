@@ -7,7 +7,6 @@ mod load;
 pub mod publish;
 pub mod read;
 pub mod sales;
-mod load;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -45,10 +45,11 @@ async fn judge(shop: &Shop, truth: &Truth) -> Judged {
     let none = HashMap::new();
     let mut judged =
         Judged { model_error: 0.0, naive_error: 0.0, demand: 0.0, bias: 0.0, inside90: 0, days: 0 };
-    let rows = sqlx::query("SELECT item_id, location_id, date, mean, q05, q95 FROM v_forecast_current")
-        .fetch_all(&shop.store.reader)
-        .await
-        .expect("forecasts");
+    let rows =
+        sqlx::query("SELECT item_id, location_id, date, mean, q05, q95 FROM v_forecast_current")
+            .fetch_all(&shop.store.reader)
+            .await
+            .expect("forecasts");
     let mut true_days: HashMap<(String, String, Day), i64> = HashMap::new();
     for ((item, location), series) in &truth.series {
         for day in series.future.iter().take(DAYS) {

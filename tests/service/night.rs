@@ -64,7 +64,8 @@ async fn a_killed_night_leaves_the_previous_plan_whole_and_the_next_one_finishes
 
     // Back to yesterday's plan alone.
     for table in support::PLAN_TABLES {
-        let sql = format!("DELETE FROM {table} WHERE run_id = 'nightly@{}'", shop.config.business_date);
+        let sql =
+            format!("DELETE FROM {table} WHERE run_id = 'nightly@{}'", shop.config.business_date);
         sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&shop.store.writer).await.expect("deleted");
     }
     assert_same_plan(&before, &dump(&shop.store).await, "after the reset");

@@ -72,6 +72,11 @@ impl Item {
         if self.category().weighed { 3 } else { 0 }
     }
 
+    /// A quantity as files write it: in base units, `20.890` for as many grams.
+    pub fn shown(&self, qty: i64) -> Shown {
+        Shown { qty, decimals: self.qty_decimals() as usize }
+    }
+
     /// Smallest units in one base_uom.
     pub fn scale(&self) -> f64 {
         f64::from(10u32.pow(self.qty_decimals()))
@@ -360,4 +365,21 @@ fn choose_supply(item: &mut Item, suppliers: &[Supplier], random: &mut Random) {
     item.in_backup = item.shelf_life_days.is_none()
         && item.role == Role::Regular
         && (item.index % 20 == 4 || item.index == CATEGORIES.len() + 1);
+}
+
+/// A quantity in smallest units that is written in base units.
+pub struct Shown {
+    qty: i64,
+    decimals: usize,
+}
+
+impl std::fmt::Display for Shown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.decimals == 0 {
+            return write!(f, "{}", self.qty);
+        }
+        let per_base = 10i64.pow(self.decimals as u32);
+        let (whole, part) = (self.qty / per_base, self.qty % per_base);
+        write!(f, "{whole}.{part:0width$}", width = self.decimals)
+    }
 }

@@ -55,12 +55,16 @@ impl Neighbourhood {
             .map(|&(weight, member)| {
                 let seen = member.seen(model.by_interest(), curve);
                 let pooled = member.seen(model.by_interest(), pooled).exposure_days;
-                let weight = match member.launch {
-                    None if !model.by_interest() => weight * OLDER_WEIGHT,
-                    _ => weight,
+                let weight = match seen.is_older && !model.by_interest() {
+                    true => weight * OLDER_WEIGHT,
+                    false => weight,
                 };
-                let per_day = model.predict(&seen.interest).units_per_day;
-                let apart = (per_day / asked_per_day).ln() / ALIKE_LOG_SCALE;
+                let per_day = model.predict(&seen.interest, seen.is_older).units_per_day;
+                let apart = if model.by_interest() {
+                    (per_day / asked_per_day).ln() / ALIKE_LOG_SCALE
+                } else {
+                    0.0
+                };
                 Compared {
                     weight: weight * (-0.5 * apart * apart).exp(),
                     units: seen.units,

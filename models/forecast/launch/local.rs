@@ -15,7 +15,7 @@ const POOLED_NEIGHBOURS: f64 = 4.0;
 const ALIKE_LOG_SCALE: f64 = 0.7;
 /// Where interest does not tell how an item stands, one that has been on sale for long says less
 /// about a launch than another launch does.
-const OLDER_WEIGHT: f64 = 0.25;
+const OLDER_WEIGHT: f64 = 0.1;
 /// A neighbour further than this from its expectation, in standard deviations, is taken at this:
 /// far enough out that the long right tail of ordinary demand keeps its mean.
 const REACH_SD: f64 = 8.0;

@@ -115,11 +115,10 @@ impl Curve {
     }
 
     /// Two-way multiplicative fit `units ≈ level × curve × exposure`, alternating over launches and
-    /// weeks, each cell weighted by what a negative binomial of dispersion `phi` tells of its mean:
-    /// a hit counts for no more than one launch. A median of the level-normalised weeks would be
-    /// 0 for most slow items; the weighted mean with residuals clipped at four standard deviations
-    /// is as robust and keeps totals unbiased. Where launches say little, a week stands to the one
-    /// before it as in `base`.
+    /// weeks; `phi` is the dispersion of a week. A median of the level-normalised weeks would be 0
+    /// for most slow items; the weighted mean with residuals clipped at four standard deviations
+    /// is robust too and keeps totals unbiased. Where launches say little, a week stands to the
+    /// one before it as in `base`. Weights need not sum to anything.
     pub fn fit(launches: &[(f64, &WeekSums)], base: &Curve, phi: f64) -> Curve {
         let mut curve = base.clone();
         if launches.is_empty() {

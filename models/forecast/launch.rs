@@ -176,6 +176,7 @@ impl Member {
                     units: sums.units.iter().sum(),
                     exposure_days: curve.settled_exposure(sums),
                     interest: self.level.interest,
+                    is_older: false,
                 }
             }
         }
@@ -305,7 +306,7 @@ impl LaunchPool {
                 &self.by_level
             }
         };
-        let estimate = model.predict(&item.interest);
+        let estimate = model.predict(&item.interest, false);
         let local =
             Neighbourhood::of(neighbours, model, (&self.curve, curve), estimate.units_per_day);
         let prior = Prior {
@@ -383,7 +384,12 @@ fn member(item: &Established) -> Member {
             recent: WeekSums::recent(launched, recent, item.history, item.factors),
         },
     );
-    let level = ScaleObservation { units, exposure_days, interest: item.interest };
+    let level = ScaleObservation {
+        units,
+        exposure_days,
+        interest: item.interest,
+        is_older: launch.is_none(),
+    };
     Member { level, launch }
 }
 

@@ -15,7 +15,7 @@ const POOLED_NEIGHBOURS: f64 = 4.0;
 const ALIKE_LOG_SCALE: f64 = 0.7;
 /// Where interest does not tell how an item stands, one that has been on sale for long says less
 /// about a launch than another launch does.
-const OLDER_WEIGHT: f64 = 0.25;
+const OLDER_WEIGHT: f64 = 0.1;
 /// A neighbour further than this from its expectation, in standard deviations, is taken at this:
 /// far enough out that the long right tail of ordinary demand keeps its mean.
 const REACH_SD: f64 = 8.0;
@@ -55,12 +55,16 @@ impl Neighbourhood {
             .map(|&(weight, member)| {
                 let seen = member.seen(model.by_interest(), curve);
                 let pooled = member.seen(model.by_interest(), pooled).exposure_days;
-                let weight = match member.launch {
-                    None if !model.by_interest() => weight * OLDER_WEIGHT,
-                    _ => weight,
+                let weight = match seen.is_older && !model.by_interest() {
+                    true => weight * OLDER_WEIGHT,
+                    false => weight,
                 };
-                let per_day = model.predict(&seen.interest).units_per_day;
-                let apart = (per_day / asked_per_day).ln() / ALIKE_LOG_SCALE;
+                let per_day = model.predict(&seen.interest, seen.is_older).units_per_day;
+                let apart = if model.by_interest() {
+                    (per_day / asked_per_day).ln() / ALIKE_LOG_SCALE
+                } else {
+                    0.0
+                };
                 Compared {
                     weight: weight * (-0.5 * apart * apart).exp(),
                     units: seen.units,

@@ -24,6 +24,8 @@ pub struct ScaleObservation {
     /// Ordinary, fully available days at the settled level.
     pub exposure_days: f64,
     pub interest: Interest,
+    /// On sale since before its history begins.
+    pub is_older: bool,
 }
 
 /// A fitted chain of regressions: views, then favourites given views, then carts given both, then
@@ -96,13 +98,17 @@ pub struct ScaleEstimate {
 
 impl ScaleModel {
     /// `None` where the observations have no exposure or no units at all. Without `with_interest`
-    /// the signals are left out and every item serves; with it, those whose interest is known.
+    /// the signals are left out and every item serves, older ones at a level of their own, for what
+    /// has outlived its launch is not what is launched; with it, those whose interest is known.
     pub fn fit(observations: &[ScaleObservation], with_interest: bool) -> Option<ScaleModel> {
         let usable: Vec<&ScaleObservation> = observations
             .iter()
             .filter(|item| item.exposure_days > 0.0 && (!with_interest || item.interest.is_known()))
             .collect();
-        let mut rows = vec![INTERCEPT; usable.len()];
+        let mut rows: Vec<[f64; TERMS]> = match with_interest {
+            true => vec![INTERCEPT; usable.len()],
+            false => usable.iter().map(|item| by_age(item.is_older)).collect(),
+        };
         let mut signals = Vec::new();
         if with_interest {
             for k in 0..SIGNALS {
@@ -126,8 +132,8 @@ impl ScaleModel {
         self.units.dispersion
     }
 
-    pub fn predict(&self, interest: &Interest) -> ScaleEstimate {
-        let mut row = INTERCEPT;
+    pub fn predict(&self, interest: &Interest, is_older: bool) -> ScaleEstimate {
+        let mut row = if self.by_interest() { INTERCEPT } else { by_age(is_older) };
         let mut blur = 0.0;
         if interest.is_known() {
             for (k, signal) in self.signals.iter().enumerate().filter(|(_, s)| s.sd > 0.0) {
@@ -240,6 +246,10 @@ impl Regression {
     fn leverage(&self, row: &[f64; TERMS]) -> f64 {
         (0..TERMS).map(|i| row[i] * dot(&self.covariance[i], row)).sum()
     }
+}
+
+fn by_age(is_older: bool) -> [f64; TERMS] {
+    [1.0, f64::from(is_older), 0.0, 0.0]
 }
 
 fn dot(a: &[f64; TERMS], b: &[f64; TERMS]) -> f64 {

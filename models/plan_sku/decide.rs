@@ -126,7 +126,12 @@ fn unit_money(
     opening: &Opening,
     config: &PlanConfig,
 ) -> UnitMoney {
-    let cost = item.unit.minor_per_smallest(terms.unit_cost_minor);
+    // A transfer's own cost is freight; what is at stake is the goods.
+    let unit_cost_minor = match terms.kind {
+        SupplyKind::Transfer => item.unit_cost_minor,
+        SupplyKind::Purchase | SupplyKind::Produce => terms.unit_cost_minor,
+    };
+    let cost = item.unit.minor_per_smallest(unit_cost_minor);
     let margin = match item.unit_price_minor {
         Some(price) => (item.unit.minor_per_smallest(price) - cost).max(0.0),
         // Of the price: a margin of 0.3 makes the price cost / 0.7.

@@ -168,7 +168,7 @@ fn whole(value: f32) -> f64 {
     const ABSURD: f32 = 1e15;
     // Adding and taking away 2^52 rounds to the nearest whole number without a call.
     const HALF_ULP_IS_HALF: f64 = 4_503_599_627_370_496.0;
-    let known = if value >= 0.0 && value < ABSURD { value } else { 0.0 };
+    let known = if (0.0..ABSURD).contains(&value) { value } else { 0.0 };
     (f64::from(known) + HALF_ULP_IS_HALF) - HALF_ULP_IS_HALF
 }
 

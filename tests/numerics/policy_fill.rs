@@ -88,17 +88,15 @@ fn achieved(trial: &Trial) -> f64 {
 fn the_fill_rate_asked_for_is_reached() {
     for shortage in [Shortage::Lost, Shortage::BackOrdered] {
         for (lead_time_days, review_days) in [(2, 4), (6, 4)] {
-            for target in [0.9, 0.98] {
-                for uneven in [false, true] {
-                    let trial = Trial { lead_time_days, review_days, shortage, target, uneven };
-                    let fill = achieved(&trial);
-                    let where_ = format!(
-                        "{shortage:?} L={lead_time_days} R={review_days} uneven={uneven}: \
-                         {fill:.4} for {target}"
-                    );
-                    println!("{where_}");
-                    assert!((fill - target).abs() < 0.01, "{where_}");
-                }
+            for (target, uneven) in [(0.9, false), (0.98, true)] {
+                let trial = Trial { lead_time_days, review_days, shortage, target, uneven };
+                let fill = achieved(&trial);
+                let trial = format!(
+                    "{shortage:?} L={lead_time_days} R={review_days} uneven={uneven}: \
+                     {fill:.4} for {target}"
+                );
+                println!("{trial}");
+                assert!((fill - target).abs() < 0.01, "{trial}");
             }
         }
     }

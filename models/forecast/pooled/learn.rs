@@ -3,6 +3,7 @@
 
 use rayon::prelude::*;
 
+use super::super::model::seen_demand;
 use super::features::{Features, Group};
 use super::gram::{Gram, Row};
 use super::level::{ALPHAS, SeriesEffects, alpha_losses, choose_alpha};
@@ -178,7 +179,9 @@ impl Learner<'_> {
     }
 
     fn demand(&self, i: usize) -> Vec<f64> {
-        self.panel.series(i).demand().take(self.ends[i]).collect()
+        let mut demand = seen_demand(&self.panel.series(i));
+        demand.truncate(self.ends[i]);
+        demand
     }
 
     /// `exp(x * beta)` over history and horizon.

@@ -63,7 +63,8 @@ impl Finisher<'_> {
             mean.fill(clean(guess));
             let days = demand.len();
             let detail = format!(
-                "none of {days} days was fully available; sales over availability gave {guess:.3} a day"
+                "none of {days} days was fully available; \
+                 sales over availability gave {guess:.3} a day"
             );
             findings.push(Finding::new(Code::AllCensored, detail));
         } else if trial.origins.count == 0 {

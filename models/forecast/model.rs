@@ -23,7 +23,7 @@ pub const SEASON_DAYS: usize = 7;
 pub struct History<'a> {
     /// Daily demand in units, NaN on a day on which it was not seen whole.
     pub demand: &'a [f64],
-    /// What pooled learning says about the series' days and horizon; only [`Model::Pooled`] needs it.
+    /// What pooled learning says about the series' days and horizon, for [`Model::Pooled`].
     pub pooled: Option<&'a SeriesEffects>,
 }
 

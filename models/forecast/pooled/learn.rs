@@ -144,8 +144,8 @@ impl Learner<'_> {
         SeriesEffects { factors, alpha }
     }
 
-    /// A series' effects: its category's, and its own departures as far as its days before `ends[i]`
-    /// speak for them.
+    /// A series' effects: its category's, and its own departures as far as its days before
+    /// `ends[i]` speak for them.
     pub fn series_beta(&self, i: usize, category: usize, effects: &Effects) -> Vec<f64> {
         let mut beta = effects.category[category].clone();
         let mut gram = Gram::new(beta.len());

@@ -1,7 +1,8 @@
 //! Which model makes a series' forecast.
 //!
 //! A series has few scored days and many candidates, so the least loss of its own is mostly luck.
-//! Its relative losses are drawn to its class's averages, and every fitted parameter costs a little.
+//! Its relative losses are drawn to its class's averages, and every fitted parameter costs a
+//! little.
 
 /// A series' own loss weighs as much as the class's after this many scored days.
 const CLASS_DAYS: f64 = 100.0;

@@ -5,7 +5,7 @@ use super::judge::{Judge, PerClass};
 use crate::finding::{Code, Finding};
 use crate::forecast::blend::Blend;
 use crate::forecast::demand_class::DemandClass;
-use crate::forecast::model::{FitError, History, Model};
+use crate::forecast::model::{FitError, History, Model, seen_demand};
 use crate::forecast::pooled::learn::{Effects, Learner};
 use crate::forecast::sku_forecast::{Components, SkuForecast, average};
 
@@ -38,7 +38,7 @@ struct Made {
 
 impl Finisher<'_> {
     pub fn finish(&self, i: usize, choice: Option<Choice>) -> (SkuForecast, Vec<Finding>) {
-        let demand: Vec<f64> = self.judge.panel.series(i).demand().collect();
+        let demand = seen_demand(&self.judge.panel.series(i));
         let (class, trial) = &self.judge.trials[i];
         let beta = self
             .learned
@@ -63,7 +63,8 @@ impl Finisher<'_> {
             mean.fill(clean(guess));
             let days = demand.len();
             let detail = format!(
-                "none of {days} days was fully available; sales over availability gave {guess:.3} a day"
+                "none of {days} days was fully available; \
+                 sales over availability gave {guess:.3} a day"
             );
             findings.push(Finding::new(Code::AllCensored, detail));
         } else if trial.origins.count == 0 {

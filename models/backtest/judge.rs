@@ -8,8 +8,8 @@ use super::spread::{CorrelationSums, DispersionSums, Window};
 use super::trial::Trial;
 use crate::distribution::count::CountDemand;
 use crate::forecast::demand_class::DemandClass;
-use crate::forecast::model::Model;
-use crate::series::Panel;
+use crate::forecast::model::{Model, seen_demand};
+use crate::series::{Panel, Series};
 
 /// A class's average relative loss is drawn to the average of all as if by so many series.
 const CLASS_PRIOR_SERIES: f64 = 10.0;
@@ -42,9 +42,14 @@ impl Judge<'_> {
     /// Calls `each(cutoff, mean, actual)` on every scored day of a candidate.
     fn scored(&self, i: usize, candidate: usize, mut each: impl FnMut(usize, f64, f64)) {
         let trial = &self.trials[i].1;
-        let series = self.panel.series(i);
         let first = trial.origins.first;
-        let actual: Vec<f64> = series.demand().skip(first).collect();
+        let whole = self.panel.series(i);
+        let scored = Series {
+            start: whole.start + first as i32,
+            sold: &whole.sold[first..],
+            available: &whole.available[first..],
+        };
+        let actual = seen_demand(&scored);
         for k in 0..trial.origins.count {
             let actual = &actual[trial.origins.at(k) - first..];
             for (&mean, &actual) in trial.means(candidate, k).iter().zip(actual) {

@@ -12,7 +12,7 @@ use crate::finding::Finding;
 use crate::forecast::blend::Blend;
 use crate::forecast::demand_class::DemandClass;
 use crate::forecast::drivers::{ForecastInput, InputError};
-use crate::forecast::model::Model;
+use crate::forecast::model::{Model, seen_demand};
 use crate::forecast::pooled::features::Features;
 use crate::forecast::pooled::learn::{Effects, Learner};
 use crate::forecast::sku_forecast::SkuForecast;
@@ -248,7 +248,7 @@ fn run_trials(
     (0..panel.len())
         .into_par_iter()
         .map(|i| {
-            let demand: Vec<f64> = panel.series(i).demand().collect();
+            let demand = seen_demand(&panel.series(i));
             let pooled = learned.as_ref().filter(|_| origins[i].count > 0).map(|effects| {
                 let beta = learner.series_beta(i, groups.of[i], effects);
                 learner.series(i, groups.of[i], effects, &beta)
@@ -327,6 +327,23 @@ mod tests {
         }
         assert!(result.findings.iter().any(|(i, f)| *i == 9 && f.code == Code::AllCensored));
         assert_eq!(result.series[10].mean, vec![0.0; 14]);
+    }
+
+    #[test]
+    fn a_broken_series_does_not_touch_the_others() {
+        let good: Vec<f64> = (0..120).map(|k| f64::from(10 + k % 7 + (k * 5) % 3)).collect();
+        for broken in [f64::NAN, f64::INFINITY, -1e300, 1e300, 1e14] {
+            let mut bad = good.clone();
+            bad[60] = broken;
+            bad[118] = broken;
+            let result = forecast(&panel(&[good.clone(), bad, good.clone()], 14));
+            for i in [0, 2] {
+                let forecast = &result.series[i];
+                let near = |m: &f32| (8.0..22.0).contains(m);
+                assert!(forecast.mean.iter().all(near), "{broken}: {forecast:?}");
+                assert!((0.0..1.0).contains(&forecast.dispersion), "{broken}: {forecast:?}");
+            }
+        }
     }
 
     #[test]

@@ -28,7 +28,7 @@ fn cases() -> Vec<PathBuf> {
 
 /// Imports `in/*.csv` by the names of the tables, in the tables' own order.
 async fn import(store: &Store, case: &Path) {
-    for table in ALL_TABLES {
+    for table in &ALL_TABLES {
         let file = case.join("in").join(format!("{}.csv", table.name));
         if !file.exists() {
             continue;

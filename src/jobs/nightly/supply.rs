@@ -90,7 +90,8 @@ impl<'a> SupplyBook<'a> {
         }
     }
 
-    /// Every item that is sold, offered or stocked somewhere.
+    /// Every item that is sold, offered or stocked somewhere. What is on pre-sale is not ordered but
+    /// made, and `production` sizes its batches.
     pub fn items(&self) -> Vec<usize> {
         let items: BTreeSet<usize> = self
             .series
@@ -98,6 +99,7 @@ impl<'a> SupplyBook<'a> {
             .copied()
             .chain(self.terms.keys().map(|key| key.item))
             .chain(self.stock.keys().map(|key| key.item))
+            .filter(|&item| self.facts.items[item].status != "presale")
             .collect();
         items.into_iter().collect()
     }

@@ -330,14 +330,13 @@ pub async fn finding_groups(
     run_id: &str,
 ) -> sqlx::Result<Vec<FindingGroup>> {
     sqlx::query_as(
-        "SELECT severity, code, findings, occurrences, first.detail AS example FROM \
-           (SELECT severity, code, count(*) AS findings, sum(occurrences) AS occurrences, \
-              min(finding_no) AS first_no FROM finding WHERE run_id = ?1 \
-            GROUP BY severity, code) \
-         JOIN (SELECT finding_no, detail FROM finding WHERE run_id = ?1) first \
-           ON first.finding_no = first_no \
-         ORDER BY CASE severity WHEN 'error' THEN 0 WHEN 'warning' THEN 1 ELSE 2 END, \
-           occurrences DESC, code",
+        "SELECT g.severity, g.code, g.findings, g.occurrences, f.detail AS example \
+         FROM (SELECT severity, code, count(*) AS findings, sum(occurrences) AS occurrences, \
+                 min(finding_no) AS first_no \
+               FROM finding WHERE run_id = ?1 GROUP BY severity, code) g \
+         JOIN finding f ON f.run_id = ?1 AND f.finding_no = g.first_no \
+         ORDER BY CASE g.severity WHEN 'error' THEN 0 WHEN 'warning' THEN 1 ELSE 2 END, \
+           g.occurrences DESC, g.code",
     )
     .bind(run_id)
     .fetch_all(db)

@@ -1,0 +1,63 @@
+//! A plan of a few hundred lines in a temporary database.
+
+use granary::store::Store;
+use tempfile::TempDir;
+
+/// What a hostile upstream could call an item.
+pub const HOSTILE: &str = "<script>alert(\"x\")</script>";
+pub const FORMULA: &str = "=HYPERLINK(\"http://example.invalid\")";
+pub const LINES: i64 = 260;
+
+pub struct Fixture {
+    pub store: Store,
+    pub folder: TempDir,
+}
+
+pub async fn empty() -> Fixture {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let store = Store::open(&folder.path().join("granary.db")).await.expect("a new database");
+    Fixture { store, folder }
+}
+
+pub async fn with_plan() -> Fixture {
+    let fixture = empty().await;
+    for statement in [
+        "INSERT INTO location (location_id, name, region) VALUES ('S1', '上海一店', 'CN-EAST')",
+        "INSERT INTO supplier (supplier_id, name) VALUES ('V1', 'Green & Sons')",
+        "INSERT INTO run VALUES ('nightly@2025-10-20', 'nightly', '2025-10-20', 'published', '', \
+         'c', 'i', 'p', 1, '0', '{}')",
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 260) \
+         INSERT INTO item (item_id, name, base_uom, qty_decimals, currency) \
+         SELECT printf('%05d', i), 'Item ' || i, 'kg', 3, 'CNY' FROM n",
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 260) \
+         INSERT INTO reorder_line SELECT 'nightly@2025-10-20', 'k/' || i, 'purchase', \
+         CASE WHEN i % 50 = 0 THEN 'held' ELSE 'proposed' END, printf('%05d', i), 'V1', '', 'S1', \
+         i * 1500, i, 'case', 1234, 'CNY', '2025-10-20', '2025-10-27', '2025-10-25', i, \
+         5000 - 20 * i, '{\"steps\":[{\"step\":\"final\",\"text\":\"ordered\",\"value\":1500}]}', \
+         CASE WHEN i % 50 = 0 THEN 'line_quantity' ELSE '' END FROM n",
+        "INSERT INTO finding VALUES ('nightly@2025-10-20', 1, 'warning', 'all_censored', '00001', \
+         'S1', 'never in stock', 3)",
+        "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 27) \
+         INSERT INTO forecast SELECT 'nightly@2025-10-20', '00001', 'S1', \
+         date('2025-10-20', i || ' days'), 10.5, 1, 2, 3, 5, 10, 15, 20, 25, 30 FROM n",
+        "INSERT INTO forecast_series (run_id, item_id, location_id, demand_class, model, \
+         history_days, censored_days, daily_mean) VALUES ('nightly@2025-10-20', '00001', 'S1', \
+         'smooth', 'ets', 100, 4, 10.5)",
+        "INSERT INTO sales (item_id, location_id, date, qty, available_fraction) VALUES \
+         ('00001', 'S1', '2025-10-10', 3000, 1), ('00001', 'S1', '2025-10-13', 500, 0.25)",
+        "INSERT INTO stock_projection VALUES ('nightly@2025-10-20', '00001', 'S1', \
+         '{\"from\":\"2025-10-20\",\"p10\":[1,0],\"p50\":[2,1],\"p90\":[3,2],\
+         \"p50_without\":[2,-1],\"receipts\":[[1,5]]}')",
+    ] {
+        sqlx::query(statement).execute(&fixture.store.writer).await.expect(statement);
+    }
+    for (item, name) in [("00001", HOSTILE), ("00002", FORMULA)] {
+        sqlx::query("UPDATE item SET name = ? WHERE item_id = ?")
+            .bind(name)
+            .bind(item)
+            .execute(&fixture.store.writer)
+            .await
+            .expect("an item of the fixture");
+    }
+    fixture
+}

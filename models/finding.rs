@@ -90,9 +90,9 @@ codes! {
     BatchCapacityShort, "batch_capacity_short", Warning,
         "The maker's capacity is below what is already reserved, or below its own minimum.";
     LeadTimePromised, "lead_time_promised", Info,
-        "No order of this supplier was ever received, so its promised lead time was taken at its word.";
+        "No order of this supplier was ever received, so its promised lead time was believed.";
     LeadTimeUnknown, "lead_time_unknown", Warning,
-        "Neither a received order nor a promise tells the lead time. Give lead_time_days in the supply terms.";
+        "Neither a received order nor a promise tells the lead time. Give lead_time_days.";
     NoSupplyTerms, "no_supply_terms", Warning,
         "The location sells the item, but no supply terms say how it gets there. Add a row.";
     SupplyCycle, "supply_cycle", Error,
@@ -100,7 +100,7 @@ codes! {
     NegativeStock, "negative_stock", Warning,
         "More is reserved and back-ordered than is on hand. What arrives serves that first.";
     BadStock, "bad_stock", Warning,
-        "A stock, lot or order quantity is negative or its lots exceed it; the detail says what was used.";
+        "A stock, lot or order quantity cannot be right; the detail says what was used.";
     BadTerms, "bad_terms", Warning,
         "A number in the supply terms is out of range; the detail says what was used.";
     BadDemandPaths, "bad_demand_paths", Error,
@@ -108,13 +108,13 @@ codes! {
     HorizonShort, "horizon_short", Info,
         "The order must cover days past the forecast; its last week was repeated.";
     MoqOverCapacity, "moq_over_capacity", Error,
-        "No multiple lies between MOQ and capacity, so nothing can be ordered. Correct the supply terms.";
+        "No multiple lies between MOQ and capacity, so nothing can be ordered. Correct the terms.";
     MoqOverShelfLife, "moq_over_shelf_life", Warning,
-        "The smallest order does not sell within its shelf life, and would lose money; nothing was ordered.";
+        "The smallest order would mostly expire and lose money; nothing was ordered.";
     CapacityCut, "capacity_cut", Warning,
         "The supplier's capacity cut the order; the detail says by how much.";
     OrderLate, "order_late", Warning,
-        "An open order is past its date. It is expected by how long such orders take from that age on.";
+        "An open order is past its date. What such orders take from that age on is expected.";
     OrderDuplicate, "order_duplicate", Warning,
         "The same order line came twice and counts once.";
     OpenOrderDiscontinued, "open_order_discontinued", Warning,

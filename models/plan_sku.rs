@@ -21,7 +21,9 @@ use crate::plan_sku::replenish::Replenish;
 use crate::policy::reason::ReasonStep;
 use crate::policy::terms::SupplyKind;
 
-pub use input::{ItemStatus, ItemSupply, LocationKind, LocationSupply, Lot, OpenOrder, PlanConfig};
+pub use input::{
+    BadSetting, ItemStatus, ItemSupply, LocationKind, LocationSupply, Lot, OpenOrder, PlanConfig,
+};
 pub use stage::Scratch;
 
 /// A reorder line before it has a run: locations are indices into [`ItemSupply::locations`].

@@ -1,10 +1,11 @@
 //! Which model makes a series' forecast.
 //!
 //! A series has few scored days and many candidates, so the least loss of its own is mostly luck.
-//! Its relative losses are drawn to its class's averages, and every fitted parameter costs a little.
+//! Its relative losses are drawn to its class's averages, and every fitted parameter costs a
+//! little.
 
 /// A series' own loss weighs as much as the class's after this many scored days.
-const CLASS_DAYS: f64 = 60.0;
+const CLASS_DAYS: f64 = 100.0;
 /// Share of the loss charged for each fitted parameter.
 const PARAMETER_PRICE: f64 = 0.001;
 
@@ -70,7 +71,7 @@ mod tests {
     fn a_series_departs_from_its_class_only_with_evidence() {
         let class = [0.9, 1.0, 1.1];
         check(&[1.05, 1.0, 1.2], 7.0, &class, Some(0));
-        check(&[2.0, 1.0, 1.2], 60.0, &class, Some(1));
+        check(&[2.0, 1.0, 1.2], 100.0, &class, Some(1));
         check(&[f64::NAN, 1.0, 1.2], 60.0, &class, Some(1));
         check(&[f64::NAN; 3], 0.0, &class, Some(0));
         check(&[0.0; 3], 60.0, &class, Some(0));

@@ -4,7 +4,8 @@ use super::choose::Choice;
 use super::judge::{Judge, PerClass};
 use crate::finding::{Code, Finding};
 use crate::forecast::blend::Blend;
-use crate::forecast::model::{FitError, History, Model};
+use crate::forecast::demand_class::DemandClass;
+use crate::forecast::model::{FitError, History, Model, seen_demand};
 use crate::forecast::pooled::learn::{Effects, Learner};
 use crate::forecast::sku_forecast::{Components, SkuForecast, average};
 
@@ -17,6 +18,8 @@ pub struct Finisher<'a> {
     /// Learned from the whole history, when the pooled model is in the portfolio.
     pub learned: Option<(&'a Learner<'a>, &'a Effects)>,
     pub dispersion: &'a PerClass<f64>,
+    /// Factor on the dispersion per class.
+    pub calibration: &'a [f64],
     /// Per class.
     pub correlation: &'a [f64],
     /// Weights of the weighted blend per class.
@@ -35,7 +38,7 @@ struct Made {
 
 impl Finisher<'_> {
     pub fn finish(&self, i: usize, choice: Option<Choice>) -> (SkuForecast, Vec<Finding>) {
-        let demand: Vec<f64> = self.judge.panel.series(i).demand().collect();
+        let demand = seen_demand(&self.judge.panel.series(i));
         let (class, trial) = &self.judge.trials[i];
         let beta = self
             .learned
@@ -45,7 +48,9 @@ impl Finisher<'_> {
             .zip(beta.as_ref())
             .map(|((learner, effects), beta)| learner.series(i, self.categories[i], effects, beta));
         let history = History { demand: &demand, pooled: pooled.as_ref() };
-        let wanted = choice.map_or(Model::Mean, |c| self.judge.models[c.best]);
+        // Without a choice the mean of everything would keep a dead item alive.
+        let last_resort = if *class == DemandClass::Obsolete { Model::Tsb } else { Model::Mean };
+        let wanted = choice.map_or(last_resort, |c| self.judge.models[c.best]);
         let mut findings = Vec::new();
         let made = match self.blend(wanted, *class as usize, &history) {
             Some(made) => made,
@@ -58,7 +63,8 @@ impl Finisher<'_> {
             mean.fill(clean(guess));
             let days = demand.len();
             let detail = format!(
-                "none of {days} days was fully available; sales over availability gave {guess:.3} a day"
+                "none of {days} days was fully available; \
+                 sales over availability gave {guess:.3} a day"
             );
             findings.push(Finding::new(Code::AllCensored, detail));
         } else if trial.origins.count == 0 {
@@ -83,7 +89,7 @@ impl Finisher<'_> {
             margin: choice.map_or(0.0, |c| c.margin as f32),
             components,
             mean,
-            dispersion: dispersion as f32,
+            dispersion: (self.calibration[*class as usize] * dispersion) as f32,
             correlation: self.correlation[*class as usize] as f32,
             history_days: demand.len() as u32,
             censored_days: (demand.len() - observed) as u32,

@@ -8,11 +8,15 @@ use super::spread::{CorrelationSums, DispersionSums, Window};
 use super::trial::Trial;
 use crate::distribution::count::CountDemand;
 use crate::forecast::demand_class::DemandClass;
-use crate::forecast::model::Model;
-use crate::series::Panel;
+use crate::forecast::model::{Model, seen_demand};
+use crate::series::{Panel, Series};
 
 /// A class's average relative loss is drawn to the average of all as if by so many series.
 const CLASS_PRIOR_SERIES: f64 = 10.0;
+
+/// Factors on the dispersion that are tried per class. Moments are driven by rare large errors, so
+/// the dispersion that serves the nine levels best is often smaller.
+const DISPERSION_FACTORS: [f64; 8] = [0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.15];
 
 /// A table with a row per demand class and a column per candidate.
 pub type PerClass<T> = Vec<Vec<T>>;
@@ -38,9 +42,14 @@ impl Judge<'_> {
     /// Calls `each(cutoff, mean, actual)` on every scored day of a candidate.
     fn scored(&self, i: usize, candidate: usize, mut each: impl FnMut(usize, f64, f64)) {
         let trial = &self.trials[i].1;
-        let series = self.panel.series(i);
         let first = trial.origins.first;
-        let actual: Vec<f64> = series.demand().skip(first).collect();
+        let whole = self.panel.series(i);
+        let scored = Series {
+            start: whole.start + first as i32,
+            sold: &whole.sold[first..],
+            available: &whole.available[first..],
+        };
+        let actual = seen_demand(&scored);
         for k in 0..trial.origins.count {
             let actual = &actual[trial.origins.at(k) - first..];
             for (&mean, &actual) in trial.means(candidate, k).iter().zip(actual) {
@@ -96,7 +105,7 @@ impl Judge<'_> {
         losses.par_iter_mut().enumerate().for_each(|(i, losses)| {
             let (kind, trial) = &self.trials[i];
             for &c in only.iter().filter(|&&c| trial.has(c)) {
-                let sums = self.score(i, c, class[*kind as usize][c]);
+                let sums = self.score(i, c, class[*kind as usize][c], 1.0);
                 if sums.days > 0.0 {
                     losses.loss[c] = sums.pinball / sums.days;
                     losses.days = sums.days;
@@ -106,11 +115,64 @@ impl Judge<'_> {
         });
     }
 
-    fn score(&self, i: usize, candidate: usize, class: f64) -> ScoreSums {
+    /// Per class the factor on the dispersion of the chosen candidates with the least pinball loss,
+    /// each series counting alike. 1 for a class without a scored series.
+    pub fn calibration(&self, choices: &[Option<Choice>], class: &PerClass<f64>) -> Vec<f64> {
+        let per_series: Vec<Option<[f64; DISPERSION_FACTORS.len()]>> = choices
+            .par_iter()
+            .enumerate()
+            .map(|(i, choice)| {
+                let (kind, trial) = &self.trials[i];
+                let best = choice.filter(|choice| trial.has(choice.best))?.best;
+                let class = class[*kind as usize][best];
+                let losses =
+                    DISPERSION_FACTORS.map(|factor| self.score(i, best, class, factor).pinball);
+                let mean = losses.iter().sum::<f64>() / losses.len() as f64;
+                (mean > 0.0).then(|| losses.map(|loss| loss / mean))
+            })
+            .collect();
+        let mut table = [[0.0; DISPERSION_FACTORS.len()]; DemandClass::ALL.len()];
+        for ((kind, _), losses) in self.trials.iter().zip(&per_series) {
+            for (total, loss) in table[*kind as usize].iter_mut().zip(losses.iter().flatten()) {
+                *total += loss;
+            }
+        }
+        let least = |row: &[f64; DISPERSION_FACTORS.len()]| {
+            let best = (0..row.len()).fold(6, |best, k| if row[k] < row[best] { k } else { best });
+            DISPERSION_FACTORS[best]
+        };
+        table.iter().map(least).collect()
+    }
+
+    /// Scores of what was chosen, with calibrated dispersions.
+    pub fn chosen_scores(
+        &self,
+        choices: &[Option<Choice>],
+        class: &PerClass<f64>,
+        calibration: &[f64],
+    ) -> Vec<ScoreSums> {
+        choices
+            .par_iter()
+            .enumerate()
+            .map(|(i, choice)| {
+                let (kind, trial) = &self.trials[i];
+                let kind = *kind as usize;
+                match choice.filter(|choice| trial.has(choice.best)) {
+                    Some(Choice { best, .. }) => {
+                        self.score(i, best, class[kind][best], calibration[kind])
+                    }
+                    None => ScoreSums::default(),
+                }
+            })
+            .collect()
+    }
+
+    fn score(&self, i: usize, candidate: usize, class: f64, factor: f64) -> ScoreSums {
         let parts = self.dispersion_sums(i, candidate);
         let mut total = DispersionSums::default();
         parts.iter().for_each(|part| total.merge(part));
-        let held: Vec<f64> = parts.iter().map(|part| total.without(part).shrunk(class)).collect();
+        let held: Vec<f64> =
+            parts.iter().map(|part| factor * total.without(part).shrunk(class)).collect();
         let mut sums = ScoreSums { series: 1.0, ..ScoreSums::default() };
         let mut last = (f64::NAN, usize::MAX, [0.0; 9]);
         self.scored(i, candidate, |k, mean, actual| {
@@ -152,7 +214,12 @@ impl Judge<'_> {
     }
 
     /// Correlation over days per class, from the windows of the chosen candidates.
-    pub fn correlations(&self, choices: &[Option<Choice>], class: &PerClass<f64>) -> Vec<f64> {
+    pub fn correlations(
+        &self,
+        choices: &[Option<Choice>],
+        class: &PerClass<f64>,
+        calibration: &[f64],
+    ) -> Vec<f64> {
         let per_series: Vec<CorrelationSums> = (0..self.trials.len())
             .into_par_iter()
             .map(|i| {
@@ -160,7 +227,8 @@ impl Judge<'_> {
                 let mut sums = CorrelationSums::default();
                 if let Some(choice) = choices[i].filter(|choice| trial.has(choice.best)) {
                     let class = class[*kind as usize][choice.best];
-                    let dispersion = self.dispersion(i, choice.best, class);
+                    let factor = calibration[*kind as usize];
+                    let dispersion = factor * self.dispersion(i, choice.best, class);
                     let mut windows = vec![Window::default(); trial.origins.count];
                     self.scored(i, choice.best, |k, mean, actual| {
                         windows[k].add(CountDemand::new(mean, dispersion), actual);
@@ -178,7 +246,7 @@ impl Judge<'_> {
     }
 
     /// Rows per class and for all, per candidate and for what was chosen.
-    pub fn score_rows(&self, losses: &[Losses], choices: &[Option<Choice>]) -> Vec<ScoreRow> {
+    pub fn score_rows(&self, losses: &[Losses], chosen: &[ScoreSums]) -> Vec<ScoreRow> {
         let everything = DemandClass::ALL.len();
         let columns = self.models.len() + 1;
         let mut table = vec![vec![ScoreSums::default(); columns]; everything + 1];
@@ -187,9 +255,7 @@ impl Judge<'_> {
                 for (total, sums) in table[row].iter_mut().zip(&losses[i].sums) {
                     total.merge(sums);
                 }
-                if let Some(choice) = choices[i] {
-                    table[row][columns - 1].merge(&losses[i].sums[choice.best]);
-                }
+                table[row][columns - 1].merge(&chosen[i]);
             }
         }
         let mut rows = Vec::new();

@@ -12,10 +12,13 @@ use crate::finding::Finding;
 use crate::forecast::blend::Blend;
 use crate::forecast::demand_class::DemandClass;
 use crate::forecast::drivers::{ForecastInput, InputError};
-use crate::forecast::model::Model;
+use crate::forecast::model::{Model, seen_demand};
 use crate::forecast::pooled::features::Features;
 use crate::forecast::pooled::learn::{Effects, Learner};
 use crate::forecast::sku_forecast::SkuForecast;
+
+/// A series is current when it ends within so many days of the panel's last day.
+const CURRENT_DAYS: i32 = 7;
 
 /// How a panel is forecast.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,51 +77,17 @@ pub fn forecast_panel(
     let models = candidates(&config.models);
     let groups = Groups::new(input);
     let features = Features::new(input);
-    let with_pooled = models.contains(&Model::Pooled);
     let mut trials = run_trials(input, config, &models, &groups, &features);
     let members = members(&models);
-    let (singles, weighted): (Vec<usize>, Vec<usize>) =
-        (0..models.len()).partition(|&c| models[c] != Model::BlendWeighted);
-    if let Some(median) = models.iter().position(|m| *m == Model::BlendMedian) {
-        trials.par_iter_mut().for_each(|(_, trial)| trial.fill(median, &members, &Blend::Median));
-    }
-    let mut dispersion = vec![vec![0.0; models.len()]; DemandClass::ALL.len()];
-    let unscored = Losses {
-        loss: vec![f64::NAN; models.len()],
-        sums: vec![ScoreSums::default(); models.len()],
-        days: 0.0,
-    };
-    let mut losses = vec![unscored; input.panel.len()];
+    let (losses, dispersion, blends) = try_blends(input, &models, &members, &mut trials);
     let judge = Judge { panel: input.panel, models: &models, trials: &trials };
-    judge.class_dispersions(&singles, &mut dispersion);
-    judge.losses(&singles, &dispersion, &mut losses);
-    // The weights of a class come from all its series, so that none of them sees its own luck.
-    let blends = class_blends(&judge.class_losses(&losses), &members);
-    for &c in &weighted {
-        trials
-            .par_iter_mut()
-            .for_each(|(class, trial)| trial.fill(c, &members, &blends[*class as usize]));
-    }
-    let judge = Judge { panel: input.panel, models: &models, trials: &trials };
-    judge.class_dispersions(&weighted, &mut dispersion);
-    judge.losses(&weighted, &dispersion, &mut losses);
-    let averages = judge.class_losses(&losses);
-    let parameters: Vec<usize> = models.iter().map(|model| model.parameters()).collect();
-    let choices: Vec<Option<Choice>> = losses
-        .par_iter()
-        .zip(&trials)
-        .map(|(losses, (class, _))| {
-            let class_average = &averages[*class as usize];
-            choose(&losses.loss, losses.days, class_average, &parameters, |c| {
-                config.models.contains(&models[c]) && may_choose(*class, models[c])
-            })
-        })
-        .collect();
-    let correlation = judge.correlations(&choices, &dispersion);
+    let choices = make_choices(&judge, &losses, &config.models);
+    let calibration = judge.calibration(&choices, &dispersion);
+    let correlation = judge.correlations(&choices, &dispersion, &calibration);
     let ends: Vec<usize> = (0..input.panel.len()).map(|i| input.panel.series(i).len()).collect();
     let learner =
         Learner { panel: input.panel, features: &features, ends: &ends, members: &groups.members };
-    let effects = with_pooled.then(|| learner.learn());
+    let effects = models.contains(&Model::Pooled).then(|| learner.learn());
     let keys: Vec<u64> = input.meta.iter().map(|meta| meta.key).collect();
     let finisher = Finisher {
         judge: &judge,
@@ -127,13 +96,15 @@ pub fn forecast_panel(
         horizon_days: config.horizon_days,
         learned: effects.as_ref().map(|effects| (&learner, effects)),
         dispersion: &dispersion,
+        calibration: &calibration,
         correlation: &correlation,
         weighted: &blends,
         members: &members,
     };
     let finished: Vec<(SkuForecast, Vec<Finding>)> =
         choices.par_iter().enumerate().map(|(i, choice)| finisher.finish(i, *choice)).collect();
-    let scores = judge.score_rows(&losses, &choices);
+    let chosen = judge.chosen_scores(&choices, &dispersion, &calibration);
+    let scores = judge.score_rows(&losses, &chosen);
     let mut findings = Vec::new();
     let mut series = Vec::with_capacity(finished.len());
     for (i, (forecast, found)) in finished.into_iter().enumerate() {
@@ -142,6 +113,58 @@ pub fn forecast_panel(
     }
     let effects = effects.map_or_else(Vec::new, |effects| effect_rows(input, &features, &effects));
     Ok(PanelForecast { series, scores, effects, findings })
+}
+
+/// Scores single models, then adds blends to the trials and scores them. Weights of the weighted
+/// blend come from a whole class, so that no series sees its own luck.
+fn try_blends(
+    input: &ForecastInput,
+    models: &[Model],
+    members: &[usize],
+    trials: &mut [(DemandClass, Trial)],
+) -> (Vec<Losses>, PerClass<f64>, Vec<Blend>) {
+    let (weighted, others): (Vec<usize>, Vec<usize>) =
+        (0..models.len()).partition(|&c| models[c] == Model::BlendWeighted);
+    if let Some(median) = models.iter().position(|model| *model == Model::BlendMedian) {
+        trials.par_iter_mut().for_each(|(_, trial)| trial.fill(median, members, &Blend::Median));
+    }
+    let unscored = Losses {
+        loss: vec![f64::NAN; models.len()],
+        sums: vec![ScoreSums::default(); models.len()],
+        days: 0.0,
+    };
+    let mut losses = vec![unscored; trials.len()];
+    let mut dispersion = vec![vec![0.0; models.len()]; DemandClass::ALL.len()];
+    let judge = Judge { panel: input.panel, models, trials: &*trials };
+    judge.class_dispersions(&others, &mut dispersion);
+    judge.losses(&others, &dispersion, &mut losses);
+    let blends = class_blends(&judge.class_losses(&losses), members);
+    for &c in &weighted {
+        trials
+            .par_iter_mut()
+            .for_each(|(class, trial)| trial.fill(c, members, &blends[*class as usize]));
+    }
+    let judge = Judge { panel: input.panel, models, trials: &*trials };
+    judge.class_dispersions(&weighted, &mut dispersion);
+    judge.losses(&weighted, &dispersion, &mut losses);
+    (losses, dispersion, blends)
+}
+
+/// The choice of every series among the portfolio; the seasonal naive and the mean may be scored
+/// without being in it.
+fn make_choices(judge: &Judge, losses: &[Losses], portfolio: &[Model]) -> Vec<Option<Choice>> {
+    let averages = judge.class_losses(losses);
+    let parameters: Vec<usize> = judge.models.iter().map(|model| model.parameters()).collect();
+    losses
+        .par_iter()
+        .zip(judge.trials)
+        .map(|(losses, (class, _))| {
+            let class_average = &averages[*class as usize];
+            choose(&losses.loss, losses.days, class_average, &parameters, |c| {
+                portfolio.contains(&judge.models[c]) && may_choose(*class, judge.models[c])
+            })
+        })
+        .collect()
 }
 
 /// The portfolio, and what is always scored beside it, in the registry's order.
@@ -195,7 +218,8 @@ impl Groups {
 }
 
 /// Fits everything before the first cutoffs. Pooled effects are learned only from days before the
-/// earliest cutoff of any series.
+/// earliest cutoff of any series that is still current; one that ended long ago must not take
+/// everyone's recent days away.
 fn run_trials(
     input: &ForecastInput,
     config: &ForecastConfig,
@@ -210,8 +234,11 @@ fn run_trials(
             Origins::new(days, config.horizon_days, config.cutoffs, config.cutoff_step_days)
         })
         .collect();
+    let last = (0..panel.len()).map(|i| panel.series(i).end()).max().unwrap_or_default();
+    let current = |i: &usize| last - panel.series(*i).end() <= CURRENT_DAYS;
     let cut = (0..panel.len())
         .filter(|&i| origins[i].count > 0)
+        .filter(current)
         .map(|i| panel.start[i] + origins[i].first as i32)
         .min();
     let ends: Vec<usize> =
@@ -221,7 +248,7 @@ fn run_trials(
     (0..panel.len())
         .into_par_iter()
         .map(|i| {
-            let demand: Vec<f64> = panel.series(i).demand().collect();
+            let demand = seen_demand(&panel.series(i));
             let pooled = learned.as_ref().filter(|_| origins[i].count > 0).map(|effects| {
                 let beta = learner.series_beta(i, groups.of[i], effects);
                 learner.series(i, groups.of[i], effects, &beta)
@@ -232,13 +259,18 @@ fn run_trials(
         .collect()
 }
 
-/// What was learned about each category, for people.
+/// What was learned about each category, for people: an event's effect holds what it shares with
+/// other events.
 fn effect_rows(input: &ForecastInput, features: &Features, effects: &Effects) -> Vec<EffectRow> {
     let mut rows = Vec::new();
     for (category, beta) in input.categories.iter().zip(&effects.category) {
-        for (column, &effect) in beta.iter().enumerate().filter(|(_, effect)| **effect != 0.0) {
-            let regressor = features.name(column);
-            rows.push(EffectRow { category: category.clone(), regressor, log_effect: effect });
+        for (column, &own) in beta.iter().enumerate() {
+            let shared = Features::shared_event_column(column).map_or(0.0, |shared| beta[shared]);
+            let log_effect = own + shared;
+            if log_effect != 0.0 {
+                let regressor = features.name(column);
+                rows.push(EffectRow { category: category.clone(), regressor, log_effect });
+            }
         }
     }
     rows
@@ -295,6 +327,23 @@ mod tests {
         }
         assert!(result.findings.iter().any(|(i, f)| *i == 9 && f.code == Code::AllCensored));
         assert_eq!(result.series[10].mean, vec![0.0; 14]);
+    }
+
+    #[test]
+    fn a_broken_series_does_not_touch_the_others() {
+        let good: Vec<f64> = (0..120).map(|k| f64::from(10 + k % 7 + (k * 5) % 3)).collect();
+        for broken in [f64::NAN, f64::INFINITY, -1e300, 1e300, 1e14] {
+            let mut bad = good.clone();
+            bad[60] = broken;
+            bad[118] = broken;
+            let result = forecast(&panel(&[good.clone(), bad, good.clone()], 14));
+            for i in [0, 2] {
+                let forecast = &result.series[i];
+                let near = |m: &f32| (8.0..22.0).contains(m);
+                assert!(forecast.mean.iter().all(near), "{broken}: {forecast:?}");
+                assert!((0.0..1.0).contains(&forecast.dispersion), "{broken}: {forecast:?}");
+            }
+        }
     }
 
     #[test]

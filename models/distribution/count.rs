@@ -2,8 +2,8 @@
 //!
 //! The family is the negative binomial with variance `mean + dispersion * mean^2`; dispersion 0 is
 //! Poisson. Where its probabilities would take long to add up, the matching gamma stands in, by the
-//! Wilson–Hilferty cube (1931) or, when it is too skewed for the cube, by the same negative binomial
-//! on a coarser lattice.
+//! Wilson–Hilferty cube (1931) or, when it is too skewed for the cube, by the same negative
+//! binomial on a coarser lattice.
 
 use statrs::distribution::{ContinuousCDF, Normal};
 

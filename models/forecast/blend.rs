@@ -2,7 +2,7 @@
 //! hardly ever the worst (Bates & Granger 1969; the M competitions since).
 
 /// Weight of a member falls with this power of its loss.
-const LOSS_POWER: i32 = 12;
+const LOSS_POWER: i32 = 25;
 /// Members with less are left out, which saves their fits.
 const WEIGHT_MIN: f64 = 0.04;
 

@@ -37,8 +37,8 @@ struct EtsState {
 }
 
 impl Smoothing {
-    /// From unbounded numbers: alpha in (0, 1), gamma in (0, 1 - alpha), beta in (0, alpha), damping
-    /// in (0.8, 0.98), so that every search step is admissible.
+    /// From unbounded numbers: alpha in (0, 1), gamma in (0, 1 - alpha), beta in (0, alpha),
+    /// damping in (0.8, 0.98), so that every search step is admissible.
     fn from_search(x: &[f64]) -> Smoothing {
         let squash = |v: f64| 1.0 / (1.0 + (-v).exp());
         let level = squash(x[0]);

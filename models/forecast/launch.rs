@@ -7,31 +7,26 @@
 //! item's own sales arrive (Gelman et al. 2013, "Bayesian Data Analysis", §2.6), whose prior is as
 //! strong as the neighbours agree. By the thirteenth week the item speaks for itself.
 
+mod local;
 pub mod profile;
 pub mod scale;
+
+use rayon::prelude::*;
 
 use crate::calendar::Day;
 use crate::finding::{Code, Finding};
 use crate::series::Series;
 
+use local::{Neighbourhood, OwnSales};
 use profile::{
-    CURVE_WEEKS, Curve, DayScatter, Moments, ShapeDispersion, WeekSums, exposed_days, week_since,
+    CURVE_WEEKS, Curve, DayScatter, ShapeDispersion, WeekSums, exposed_days, week_since,
 };
 use scale::{ScaleModel, ScaleObservation};
 
 /// Days of history, the last ones, from which an item older than the history has its level.
 const RECENT_DAYS: usize = 182;
-/// Neighbours' worth of belief that the neighbourhood sells as the regression says.
-const UNBIASED_NEIGHBOURS: f64 = 3.0;
-/// Neighbours' worth of belief that they scatter as the whole pool does.
-const POOLED_NEIGHBOURS: f64 = 4.0;
-/// Neighbours whose interest promises e^this times as much, or as little, count 0.6 as much: what
-/// an item with two carts lacks against its category, one with fifty has shown by itself.
-const ALIKE_LOG_SCALE: f64 = 0.7;
-/// A neighbour that sold more than this times its prediction is taken at this.
-const RATIO_MAX: f64 = 5.0;
-/// Own sales lose half their weight in this time: what sold lately says more.
-const HALF_LIFE_DAYS: f64 = 42.0;
+/// Launches' worth of belief that the neighbours' stray from their curve as all launches do.
+const POOLED_LAUNCHES: f64 = 4.0;
 /// The prior fades between these weeks on sale, down to half a unit's worth.
 const HANDOVER_WEEKS: (f64, f64) = (8.0, 13.0);
 const PRIOR_UNITS_MIN: f64 = 0.5;
@@ -164,9 +159,28 @@ pub struct LaunchPool {
 
 #[derive(Clone, Debug)]
 struct Member {
-    /// Over its last `RECENT_DAYS`, in days of the pooled curve's settled level.
-    observation: ScaleObservation,
+    /// What it sold in its last `RECENT_DAYS`, in ordinary days; all there is without a launch.
+    level: ScaleObservation,
     launch: Option<Launch>,
+}
+
+impl Member {
+    /// Sales and exposure at the settled level of `curve`. Beside its interest an item has the
+    /// days in which that was measured, the last ones; without it a launch is likest to a launch.
+    fn seen(&self, by_interest: bool, curve: &Curve) -> ScaleObservation {
+        match &self.launch {
+            None => self.level,
+            Some(launch) => {
+                let sums = if by_interest { &launch.recent } else { &launch.first };
+                ScaleObservation {
+                    units: sums.units.iter().sum(),
+                    exposure_days: curve.settled_exposure(sums),
+                    interest: self.level.interest,
+                    is_older: false,
+                }
+            }
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -182,14 +196,11 @@ impl LaunchPool {
     /// No established item sold anything, so that there is no scale to start from.
     pub fn fit(established: &[Established]) -> Result<(LaunchPool, Vec<Finding>), LaunchError> {
         let mut findings = Vec::new();
-        let mut days = DayScatter::default();
-        let mut members: Vec<Member> = established
-            .iter()
-            .map(|item| {
-                days.add(item.history, item.factors, RECENT_DAYS);
-                member(item)
-            })
-            .collect();
+        let (members, scatters): (Vec<Member>, Vec<DayScatter>) = established
+            .par_iter()
+            .map(|item| (member(item), DayScatter::of(item.history, item.factors, RECENT_DAYS)))
+            .unzip();
+        let day_dispersion = DayScatter::dispersion(&scatters);
         let launches: Vec<(f64, &WeekSums)> = members
             .iter()
             .filter_map(|member| Some((1.0, &member.launch.as_ref()?.first)))
@@ -201,17 +212,12 @@ impl LaunchPool {
             ));
         }
         let (curve, shape) = fit_pooled_curve(&launches);
-        for member in &mut members {
-            if let Some(launch) = &member.launch {
-                member.observation.exposure_days = curve.settled_exposure(&launch.recent);
-            }
-        }
-        let observations: Vec<ScaleObservation> =
-            members.iter().map(|member| member.observation).collect();
-        let by_level = ScaleModel::fit(&observations, false)
+        let observations = |by_interest: bool| -> Vec<ScaleObservation> {
+            members.iter().map(|member| member.seen(by_interest, &curve)).collect()
+        };
+        let by_level = ScaleModel::fit(&observations(false), false)
             .ok_or(LaunchError::NothingSold { items: members.len() })?;
-        let by_interest = ScaleModel::fit(&observations, true);
-        let day_dispersion = days.dispersion();
+        let by_interest = ScaleModel::fit(&observations(true), true);
         Ok((LaunchPool { members, curve, shape, day_dispersion, by_interest, by_level }, findings))
     }
 
@@ -242,7 +248,7 @@ impl LaunchPool {
             .collect();
         let phi = self.shape.week.max(0.02);
         let curve = Curve::fit(&launches, &self.curve, phi);
-        let shape = curve.scatter(&launches, phi, self.shape, POOLED_NEIGHBOURS);
+        let shape = curve.scatter(&launches, phi, self.shape, POOLED_LAUNCHES);
         reason.push(step("neighbours", "established items it resembles", neighbours.len() as f64));
         reason.push(step("launches", "of them with a launch to learn from", launches.len() as f64));
 
@@ -300,11 +306,15 @@ impl LaunchPool {
                 &self.by_level
             }
         };
-        let estimate = model.predict(&item.interest);
-        let local = Neighbourhood::of(neighbours, model, curve, estimate.units_per_day);
+        let estimate = model.predict(&item.interest, false);
+        let local =
+            Neighbourhood::of(neighbours, model, (&self.curve, curve), estimate.units_per_day);
         let prior = Prior {
             units_per_day: estimate.units_per_day * local.ratio,
-            dispersion: estimate.dispersion - model.dispersion() + local.dispersion,
+            // Neighbours are as blurred as the item, being alike in what their interest promises.
+            dispersion: estimate.dispersion - model.dispersion()
+                + local.dispersion
+                + estimate.blur * (1.0 - local.trust),
         };
         reason.push(step("expected", "units a day that the pool predicts", estimate.units_per_day));
         reason.push(step("neighbour_ratio", "sold over predicted, neighbours", local.ratio));
@@ -374,8 +384,13 @@ fn member(item: &Established) -> Member {
             recent: WeekSums::recent(launched, recent, item.history, item.factors),
         },
     );
-    let observation = ScaleObservation { units, exposure_days, interest: item.interest };
-    Member { observation, launch }
+    let level = ScaleObservation {
+        units,
+        exposure_days,
+        interest: item.interest,
+        is_older: launch.is_none(),
+    };
+    Member { level, launch }
 }
 
 /// The dispersion weighs the cells that the curve comes from, and the curve the dispersion.
@@ -401,112 +416,6 @@ struct Scale {
     units_per_day: f64,
     dispersion: f64,
     own_weight: f64,
-}
-
-/// A neighbour's sales beside what the regression and the curve expect of it.
-struct Compared {
-    weight: f64,
-    units: f64,
-    expected: f64,
-    /// Exposure under the pooled curve over that under the neighbourhood's.
-    by_curve: f64,
-}
-
-/// How the neighbours sold against the regression.
-struct Neighbourhood {
-    ratio: f64,
-    dispersion: f64,
-}
-
-impl Neighbourhood {
-    /// The regression's levels belong to the pooled curve. A neighbourhood whose launches run
-    /// otherwise reaches the same sales from another settled level, so its own curve's exposure
-    /// stands under its ratio.
-    fn of(
-        neighbours: &[(f64, &Member)],
-        model: &ScaleModel,
-        curve: &Curve,
-        asked_per_day: f64,
-    ) -> Neighbourhood {
-        let phi = model.dispersion();
-        let compared: Vec<Compared> = neighbours
-            .iter()
-            .filter(|(_, member)| member.observation.exposure_days > 0.0)
-            .map(|&(weight, member)| {
-                let seen = &member.observation;
-                let exposure = match &member.launch {
-                    Some(launch) => curve.settled_exposure(&launch.recent),
-                    None => seen.exposure_days,
-                };
-                let per_day = model.predict(&seen.interest).units_per_day;
-                let apart = (per_day / asked_per_day).ln() / ALIKE_LOG_SCALE;
-                Compared {
-                    weight: weight * (-0.5 * apart * apart).exp(),
-                    units: seen.units,
-                    expected: per_day * exposure,
-                    by_curve: seen.exposure_days / exposure,
-                }
-            })
-            .collect();
-        let (mut weights, mut squares, mut sum, mut by_curve) = (0.0, 0.0, 0.0, 0.0);
-        for item in &compared {
-            // What the item tells of the ratio, against one with endless sales.
-            let telling = item.weight * phi * item.expected / (1.0 + phi * item.expected);
-            weights += telling;
-            squares += telling * telling;
-            sum += telling * (item.units / item.expected).min(RATIO_MAX);
-            by_curve += telling * item.by_curve;
-        }
-        if squares <= 0.0 {
-            return Neighbourhood { ratio: 1.0, dispersion: phi };
-        }
-        let offered: f64 = compared.iter().map(|item| item.weight).sum();
-        let count = weights * weights / squares * (weights / offered);
-        let trust = count / (count + UNBIASED_NEIGHBOURS);
-        let ratio = trust * sum / weights + (1.0 - trust) * by_curve / weights;
-        let mut moments = Moments::default();
-        for item in &compared {
-            moments.add(item.units, item.expected * ratio, phi, item.weight / weights * count);
-        }
-        let dispersion = moments.dispersion(phi, POOLED_NEIGHBOURS);
-        Neighbourhood { ratio, dispersion: dispersion + trust * trust * phi / count }
-    }
-}
-
-/// Own sales in the terms of the settled scale, older days fading.
-#[derive(Clone, Copy, Debug, Default)]
-struct OwnSales {
-    /// Since the launch.
-    weeks: f64,
-    units: f64,
-    exposure: f64,
-    day_squares: f64,
-    week_squares: f64,
-}
-
-impl OwnSales {
-    fn of(item: &NewItem, curve: &Curve, launched: Day, origin: Day) -> OwnSales {
-        let weeks = f64::from((origin - launched).max(0)) / 7.0;
-        let mut own = OwnSales { weeks, ..OwnSales::default() };
-        let (mut week_now, mut week_exposure) = (0, 0.0);
-        for (day, units, exposure) in exposed_days(item.sales.before(origin), item.factors) {
-            let Some(week) = week_since(launched, day) else {
-                continue;
-            };
-            let fade = (-f64::from(origin - day) / HALF_LIFE_DAYS).exp2();
-            let settled = exposure * curve.week(week) * fade;
-            if week != week_now {
-                own.week_squares += week_exposure * week_exposure;
-                (week_now, week_exposure) = (week, 0.0);
-            }
-            week_exposure += settled;
-            own.units += units * fade;
-            own.exposure += settled;
-            own.day_squares += settled * settled;
-        }
-        own.week_squares += week_exposure * week_exposure;
-        own
-    }
 }
 
 /// 0 below the range, 1 above it, without a corner between.

@@ -11,7 +11,10 @@ use super::seasonal_naive::SeasonalNaive;
 use super::ses::Ses;
 use super::theta::Theta;
 use super::tsb::Tsb;
+use crate::series::Series;
 
+/// No item sells more units a day; squares of it and their sums stay finite.
+const DEMAND_MAX: f64 = 1e15;
 /// Days in a week, the season of daily demand.
 pub const SEASON_DAYS: usize = 7;
 
@@ -20,7 +23,7 @@ pub const SEASON_DAYS: usize = 7;
 pub struct History<'a> {
     /// Daily demand in units, NaN on a day on which it was not seen whole.
     pub demand: &'a [f64],
-    /// What pooled learning says about the series' days and horizon; only [`Model::Pooled`] needs it.
+    /// What pooled learning says about the series' days and horizon, for [`Model::Pooled`].
     pub pooled: Option<&'a SeriesEffects>,
 }
 
@@ -45,6 +48,13 @@ impl History<'_> {
             .fold((0.0, 0usize), |(sum, n), d| (sum + d, n + 1));
         if sum > 0.0 { sum / n as f64 } else { 1.0 }
     }
+}
+
+/// A series' daily demand in units, NaN where it was not seen whole or is no possible quantity: one
+/// broken number must not reach the sums that all series share.
+pub fn seen_demand(series: &Series) -> Vec<f64> {
+    let possible = |d: f64| if (0.0..=DEMAND_MAX).contains(&d) { d } else { f64::NAN };
+    series.demand().map(possible).collect()
 }
 
 /// A model with its parameters and its state at the end of the days it has seen.

@@ -1,6 +1,6 @@
 //! The Theta method (Assimakopoulos & Nikolopoulos 2000) as Hyndman & Billah (2003) found it to be:
-//! simple exponential smoothing with half the slope of the trend as drift, here on demand freed of a
-//! multiplicative week.
+//! simple exponential smoothing with half the slope of the trend as drift, here on demand freed
+//! of a multiplicative week.
 
 use argmin::core::{CostFunction, Error, Executor, State};
 use argmin::solver::brent::BrentOpt;

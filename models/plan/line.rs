@@ -96,8 +96,8 @@ pub struct LineFacts {
 }
 
 /// What identifies a line: the same facts give the same key on every re-run of a business date,
-/// e.g. `2025-10-20/purchase/A17/STORE-3/SUP-9`. A slash or percent sign within an id is escaped, so
-/// two lines cannot share a key.
+/// e.g. `2025-10-20/purchase/A17/STORE-3/SUP-9`. A slash or percent sign in an id is escaped, so two
+/// lines cannot share a key.
 pub fn line_key(
     business_date: Day,
     kind: SupplyKind,

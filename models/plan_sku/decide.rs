@@ -5,7 +5,7 @@ use crate::finding::{Code, Finding};
 use crate::plan_sku::Line;
 use crate::plan_sku::input::{ItemSupply, PlanConfig};
 use crate::plan_sku::stage::{Scratch, Stage, set_window};
-use crate::policy::order::{Needs, RawOrder, Target, UnitMoney, mean, needs, raw_quantity};
+use crate::policy::order::{RawOrder, Target, UnitMoney, mean, needs, raw_quantity};
 use crate::policy::price::{BreakCosts, unit_cost_minor, with_breaks};
 use crate::policy::projection::Opening;
 use crate::policy::reason::{Reason, ReasonStep, codes};
@@ -88,17 +88,20 @@ pub(super) fn decide(
     let median = terms.arrival(order_on, terms.lead_time.quantile(0.5)) - today;
     let arrive = (!terms.lead_time.is_fixed())
         .then(|| scratch.window.arrive.iter().map(|day| day - f64::from(stage.later)).collect());
+    let arrives_in = median.max(0) as u32;
+    let need_in =
+        if qty > 0 { need_day(scratch, opening.net, raw.qty, arrives_in) } else { arrives_in };
     let decision = Decision {
         qty,
         cut,
-        median_arrival: median.max(0) as u32,
+        median_arrival: arrives_in,
         arrive,
         unit_cost_minor: unit_cost_minor(terms.unit_cost_minor, &terms.price_breaks, qty),
         lot: lot_of(terms),
         money,
         need: lack.need.clone(),
         value: value_of(qty),
-        need_on: today + need_day(lack, raw.qty, median.max(0) as u32) as i32,
+        need_on: today + need_in as i32,
         fill_without: lack.fill_with(0.0),
         fill_with: lack.fill_with((ask.already + qty) as f64),
         daily_demand,
@@ -123,7 +126,12 @@ fn unit_money(
     opening: &Opening,
     config: &PlanConfig,
 ) -> UnitMoney {
-    let cost = item.unit.minor_per_smallest(terms.unit_cost_minor);
+    // A transfer's own cost is freight; what is at stake is the goods.
+    let unit_cost_minor = match terms.kind {
+        SupplyKind::Transfer => item.unit_cost_minor,
+        SupplyKind::Purchase | SupplyKind::Produce => terms.unit_cost_minor,
+    };
+    let cost = item.unit.minor_per_smallest(unit_cost_minor);
     let margin = match item.unit_price_minor {
         Some(price) => (item.unit.minor_per_smallest(price) - cost).max(0.0),
         // Of the price: a margin of 0.3 makes the price cost / 0.7.
@@ -366,16 +374,38 @@ impl Rounding<'_> {
 }
 
 /// The first day by which more paths have run short without the order than `qty` leaves short.
-fn need_day(lack: &Needs, qty: i64, arrival: u32) -> u32 {
-    let paths = lack.need.len().max(1) as f64;
-    let allowed = 1.0 - lack.cycle_with(qty as f64);
+fn need_day(scratch: &Scratch, net: i64, qty: i64, arrival: u32) -> u32 {
+    let lack = &scratch.needs;
+    let allowed = (1.0 - lack.cycle_with(qty as f64)) * lack.need.len() as f64;
+    if lack.lost_before.iter().filter(|&&lost| lost > 0.0).count() as f64 > allowed {
+        return first_shortage(scratch, net, allowed);
+    }
     for day in 0..lack.running.days {
         let short = lack.running.row(day).iter().filter(|&&n| n > 0.0 && n.is_finite()).count();
-        if short as f64 / paths > allowed {
+        if short as f64 > allowed {
             return day as u32;
         }
     }
     arrival
+}
+
+/// The same where stock runs out before any order could arrive; sales lost until then do not matter
+/// to the first day on which one is.
+fn first_shortage(scratch: &Scratch, net: i64, allowed: f64) -> u32 {
+    let (demand, receipts) = (&scratch.demand, &scratch.receipts);
+    let mut stock = vec![net as f64; demand.paths];
+    let mut short = vec![false; demand.paths];
+    for day in 0..demand.days {
+        let flows = demand.row(day).iter().zip(receipts.row(day));
+        for ((stock, short), (wanted, received)) in stock.iter_mut().zip(&mut short).zip(flows) {
+            *stock += received - wanted;
+            *short |= *stock < 0.0;
+        }
+        if short.iter().filter(|&&s| s).count() as f64 > allowed {
+            return day as u32;
+        }
+    }
+    0
 }
 
 impl Decision {

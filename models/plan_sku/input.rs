@@ -131,6 +131,47 @@ impl Default for PlanConfig {
     }
 }
 
+/// A setting outside its range.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{name} should be in {range}, but is {value}")]
+pub struct BadSetting {
+    pub name: &'static str,
+    pub range: &'static str,
+    pub value: f64,
+}
+
+impl PlanConfig {
+    /// Fails on the first setting that no plan can be made with.
+    pub fn check(&self) -> Result<(), BadSetting> {
+        let level = match self.target {
+            Target::Cycle(level) | Target::Fill(level) => level,
+            Target::Economics => 0.5,
+        };
+        for (name, range, value, good) in [
+            ("target", "(0, 1)", level, level > 0.0 && level < 1.0),
+            at_least_0("holding_rate_per_year", self.holding_rate_per_year),
+            at_least_0("stockout_penalty", self.stockout_penalty),
+            (
+                "default_margin",
+                "[0, 1)",
+                self.default_margin,
+                (0.0..1.0).contains(&self.default_margin),
+            ),
+            at_least_0("disposal_cost", self.disposal_cost),
+            at_least_0("price_break_cover_days", self.price_break_cover_days),
+        ] {
+            if !good {
+                return Err(BadSetting { name, range, value });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn at_least_0(name: &'static str, value: f64) -> (&'static str, &'static str, f64, bool) {
+    (name, "[0, inf)", value, value >= 0.0 && value.is_finite())
+}
+
 /// When goods that are on their way are there, in days from today.
 #[derive(Clone, Debug)]
 pub(super) enum Arrival {

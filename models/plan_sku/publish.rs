@@ -62,15 +62,10 @@ pub(super) fn publish(
     }
     project(demand, receipts, &node.opening, item.shortage, projection);
     let lost_without = mean(&projection.lost);
-    if node.planned.is_empty() {
-        for day in 0..days {
-            let [p10, p50, p90] = projection.closing.quantiles(day, [0.1, 0.5, 0.9], counts);
-            (out.p10.push(p10), out.p50.push(p50), out.p90.push(p90));
-        }
-        out.p50_without = out.p50.clone();
-    } else {
-        out.p50_without =
-            (0..days).map(|day| projection.closing.quantiles(day, [0.5], counts)[0]).collect();
+    let mut p50_without = None;
+    if !node.planned.is_empty() {
+        let median = |day| projection.closing.quantiles(day, [0.5], counts)[0];
+        p50_without = Some((0..days).map(median).collect::<Vec<i64>>());
         for line in &node.planned {
             match &line.days {
                 Some(days) => receipts.add_on_days(days, line.qty as f64),
@@ -78,11 +73,14 @@ pub(super) fn publish(
             }
         }
         project(demand, receipts, &node.opening, item.shortage, projection);
-        for day in 0..days {
-            let [p10, p50, p90] = projection.closing.quantiles(day, [0.1, 0.5, 0.9], counts);
-            (out.p10.push(p10), out.p50.push(p50), out.p90.push(p90));
-        }
     }
+    for day in 0..days {
+        let [p10, p50, p90] = projection.closing.quantiles(day, [0.1, 0.5, 0.9], counts);
+        out.p10.push(p10);
+        out.p50.push(p50);
+        out.p90.push(p90);
+    }
+    out.p50_without = p50_without.unwrap_or_else(|| out.p50.clone());
     let asked = demand.values.iter().sum::<f64>() / demand.paths.max(1) as f64;
     let daily = asked / days.max(1) as f64;
     // What a warehouse cannot send is lost where it would have sold, and counted there.

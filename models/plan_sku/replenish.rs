@@ -1,4 +1,4 @@
-//! The item's locations one after the other: wishes from the shops up, then stock from the top down.
+//! The item's locations in turn: wishes from the shops up, then stock from the top down.
 
 use crate::calendar::Day;
 use crate::finding::{Code, Finding};

@@ -58,9 +58,9 @@ impl Stage {
 
     /// Adds the stock of a place behind this one, and what is on its way there.
     pub(super) fn add(&mut self, node: &Node, later: u32) {
-        self.child_stock += node.opening.net;
-        self.opening.net += node.opening.net;
-        self.opening.unlotted += node.opening.unlotted;
+        self.child_stock = self.child_stock.saturating_add(node.opening.net);
+        self.opening.net = self.opening.net.saturating_add(node.opening.net);
+        self.opening.unlotted = self.opening.unlotted.saturating_add(node.opening.unlotted);
         self.opening.lots.extend(node.opening.lots.iter().copied());
         self.opening.lots.sort_by_key(|lot: &LotLeft| (lot.last_day, lot.qty));
         self.incoming.extend(node.incoming.iter().map(|(qty, a)| (*qty, a.clone(), later)));

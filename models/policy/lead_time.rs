@@ -185,7 +185,7 @@ impl Counts {
 #[derive(Clone, Debug, Default)]
 pub struct LeadTimes {
     global: Option<LeadTime>,
-    suppliers: BTreeMap<String, (LeadTime, Vec<f64>)>,
+    suppliers: BTreeMap<String, LeadTime>,
     items: BTreeMap<String, BTreeMap<String, LeadTime>>,
     /// Orders received before they were placed, or after more than two years: not used.
     pub odd_orders: u32,
@@ -228,7 +228,7 @@ impl LeadTimes {
                 .collect();
             book.items.insert(supplier_id.to_owned(), own);
             let pooled = from_survival(&survival, counts.observations);
-            book.suppliers.insert(supplier_id.to_owned(), (pooled, survival));
+            book.suppliers.insert(supplier_id.to_owned(), pooled);
         }
         book.global = Some(from_survival(&global, all.observations));
         book
@@ -243,7 +243,7 @@ impl LeadTimes {
         promised_days: Option<u32>,
         default_days: u32,
     ) -> (LeadTime, Option<Finding>) {
-        if let Some((pooled, _)) = self.suppliers.get(supplier_id)
+        if let Some(pooled) = self.suppliers.get(supplier_id)
             && pooled.observations > 0
         {
             let own = self.items.get(supplier_id).and_then(|items| items.get(item_id));

@@ -1,4 +1,4 @@
-//! Inventory policy: from demand paths, stock and supply terms to one order quantity and its reason.
+//! Inventory policy: from demand paths, stock and supply terms to an order and its reason.
 
 pub mod lead_time;
 pub mod order;

@@ -90,7 +90,6 @@ pub struct Needs {
     pub lost_after_life: Vec<f64>,
     /// `need` as of the end of each day of the window, infinite outside it.
     pub running: PathMatrix,
-    stock: Vec<f64>,
 }
 
 impl Needs {
@@ -105,7 +104,6 @@ impl Needs {
             &mut self.wasted_until,
             &mut self.lost_before,
             &mut self.lost_after_life,
-            &mut self.stock,
         ] {
             totals.clear();
             totals.resize(paths, 0.0);
@@ -162,6 +160,11 @@ impl Needs {
     }
 }
 
+/// Unlike [`f64::max`], with no thought for holes, of which there are none: one instruction.
+fn larger(a: f64, b: f64) -> f64 {
+    if a > b { a } else { b }
+}
+
 pub fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len().max(1) as f64
 }
@@ -181,42 +184,173 @@ pub fn needs(
     if opening.perishes() {
         return perishable::needs(demand, receipts, opening, window, shortage, out);
     }
-    out.stock.fill(opening.net as f64);
-    out.need.fill(f64::NEG_INFINITY);
-    let lost_sales = shortage == Shortage::Lost;
-    for day in 0..days {
-        let today = day as f64;
-        let paths = demand.paths;
-        let (demand, receipts) = (&demand.row(day)[..paths], &receipts.row(day)[..paths]);
-        let running = &mut out.running.values[day * paths..(day + 1) * paths];
-        let (arrive, until) = (&window.arrive[..paths], &window.until[..paths]);
-        let (stock, need) = (&mut out.stock[..paths], &mut out.need[..paths]);
-        let (owed, lost_before) = (&mut out.owed[..paths], &mut out.lost_before[..paths]);
-        let window_demand = &mut out.window_demand[..paths];
-        let demand_until = &mut out.demand_until[..paths];
-        let received_until = &mut out.received_until[..paths];
-        for p in 0..paths {
-            let there = stock[p] + receipts[p];
-            let arrived = today >= arrive[p];
-            let in_cover = today < until[p];
-            let in_window = arrived && in_cover;
-            let after = there - demand[p];
-            // Once the order can help, a deficit is a need, not a sale lost.
-            let reflected = if lost_sales && !arrived { after.max(there.min(0.0)) } else { after };
-            owed[p] = if today == arrive[p] { (-there).max(0.0) } else { owed[p] };
-            lost_before[p] += if arrived { 0.0 } else { reflected - after };
-            demand_until[p] += if in_cover { demand[p] } else { 0.0 };
-            received_until[p] += if in_cover { receipts[p] } else { 0.0 };
-            window_demand[p] += if in_window { demand[p] } else { 0.0 };
-            need[p] = if in_window { need[p].max(-reflected) } else { need[p] };
-            running[p] = if in_window { need[p] } else { f64::INFINITY };
-            stock[p] = reflected;
+    for first in (0..demand.paths).step_by(LANES) {
+        let width = (demand.paths - first).min(LANES);
+        let mut lanes = Lanes::new(opening.net as f64, window, first, width);
+        let rows = Rows { demand, receipts, first, width };
+        if shortage == Shortage::Lost {
+            lanes.run::<true>(&rows, days, &mut out.running);
+        } else {
+            lanes.run::<false>(&rows, days, &mut out.running);
+        }
+        lanes.store(out, first, width);
+    }
+}
+
+/// Paths that are walked side by side: a cache line of a row, and state that stays in registers or
+/// close by.
+const LANES: usize = 8;
+type Eight = [f64; LANES];
+
+struct Rows<'a> {
+    demand: &'a PathMatrix,
+    receipts: &'a PathMatrix,
+    first: usize,
+    width: usize,
+}
+
+impl Rows<'_> {
+    /// Demand and receipts of a day; lanes past the last path ask for nothing.
+    #[inline(always)]
+    fn day(&self, day: usize) -> (Eight, Eight) {
+        let at = day * self.demand.paths + self.first;
+        (self.lanes(&self.demand.values[at..]), self.lanes(&self.receipts.values[at..]))
+    }
+
+    #[inline(always)]
+    fn lanes(&self, values: &[f64]) -> Eight {
+        if let Some(whole) = values.first_chunk::<LANES>().filter(|_| self.width == LANES) {
+            return *whole;
+        }
+        let mut eight = [0.0; LANES];
+        eight[..self.width].copy_from_slice(&values[..self.width]);
+        eight
+    }
+}
+
+struct Lanes {
+    arrive: Eight,
+    until: Eight,
+    stock: Eight,
+    need: Eight,
+    owed: Eight,
+    lost_before: Eight,
+    /// Asked for before the window.
+    waiting_demand: Eight,
+    window_demand: Eight,
+    received_until: Eight,
+}
+
+impl Lanes {
+    fn new(net: f64, window: &Window, first: usize, width: usize) -> Lanes {
+        let mut lanes = Lanes {
+            arrive: [window.arrive[first]; LANES],
+            until: [window.until[first]; LANES],
+            stock: [net; LANES],
+            need: [f64::NEG_INFINITY; LANES],
+            owed: [0.0; LANES],
+            lost_before: [0.0; LANES],
+            waiting_demand: [0.0; LANES],
+            window_demand: [0.0; LANES],
+            received_until: [0.0; LANES],
+        };
+        lanes.arrive[..width].copy_from_slice(&window.arrive[first..first + width]);
+        lanes.until[..width].copy_from_slice(&window.until[first..first + width]);
+        lanes
+    }
+
+    /// Days on which all lanes wait for the order, or all have it, take the short way.
+    fn run<const LOST_SALES: bool>(&mut self, rows: &Rows, days: usize, running: &mut PathMatrix) {
+        let least = |lanes: &Eight| lanes.iter().copied().fold(f64::INFINITY, f64::min) as usize;
+        let most = |lanes: &Eight| lanes.iter().copied().fold(0.0, f64::max) as usize;
+        let waiting_until = least(&self.arrive).min(least(&self.until)).min(days);
+        let served = most(&self.arrive) + 1..least(&self.until).min(days);
+        for day in 0..waiting_until {
+            self.waiting_day::<LOST_SALES>(rows, day);
+        }
+        for day in waiting_until..days {
+            let need = if served.contains(&day) {
+                self.served_day(rows, day)
+            } else {
+                self.any_day::<LOST_SALES>(rows, day)
+            };
+            let at = day * running.paths + rows.first;
+            let to = &mut running.values[at..];
+            match to.first_chunk_mut::<LANES>().filter(|_| rows.width == LANES) {
+                Some(whole) => *whole = need,
+                None => to[..rows.width].copy_from_slice(&need[..rows.width]),
+            }
         }
     }
-    for need in &mut out.need {
-        // The next order is there before this one: nothing depends on it.
-        if *need == f64::NEG_INFINITY {
-            *need = 0.0;
+
+    #[inline(always)]
+    fn waiting_day<const LOST_SALES: bool>(&mut self, rows: &Rows, day: usize) {
+        let (demand, receipts) = rows.day(day);
+        for p in 0..LANES {
+            let there = self.stock[p] + receipts[p];
+            let after = there - demand[p];
+            let left = if LOST_SALES { larger(after, -larger(-there, 0.0)) } else { after };
+            self.lost_before[p] += left - after;
+            self.waiting_demand[p] += demand[p];
+            self.received_until[p] += receipts[p];
+            self.stock[p] = left;
+        }
+    }
+
+    /// Once the order can help, a deficit is a need, not a sale lost.
+    #[inline(always)]
+    fn served_day(&mut self, rows: &Rows, day: usize) -> Eight {
+        let (demand, receipts) = rows.day(day);
+        for p in 0..LANES {
+            self.stock[p] += receipts[p] - demand[p];
+            self.need[p] = larger(self.need[p], -self.stock[p]);
+            self.window_demand[p] += demand[p];
+            self.received_until[p] += receipts[p];
+        }
+        self.need
+    }
+
+    fn any_day<const LOST_SALES: bool>(&mut self, rows: &Rows, day: usize) -> Eight {
+        let (demand, receipts) = rows.day(day);
+        let today = day as f64;
+        let mut running = [f64::INFINITY; LANES];
+        for p in 0..LANES {
+            let there = self.stock[p] + receipts[p];
+            let arrived = today >= self.arrive[p];
+            let in_cover = today < self.until[p];
+            let after = there - demand[p];
+            let lost = LOST_SALES && !arrived;
+            let left = if lost { larger(after, -larger(-there, 0.0)) } else { after };
+            if today == self.arrive[p] {
+                self.owed[p] = larger(-there, 0.0);
+            }
+            self.lost_before[p] += left - after;
+            if in_cover {
+                self.received_until[p] += receipts[p];
+            }
+            if in_cover && !arrived {
+                self.waiting_demand[p] += demand[p];
+            }
+            if arrived && in_cover {
+                self.window_demand[p] += demand[p];
+                self.need[p] = larger(self.need[p], -left);
+                running[p] = self.need[p];
+            }
+            self.stock[p] = left;
+        }
+        running
+    }
+
+    fn store(&self, out: &mut Needs, first: usize, width: usize) {
+        for p in 0..width {
+            // Unless the next order is there before this one, and nothing depends on it.
+            let depends = self.need[p] > f64::NEG_INFINITY;
+            out.need[first + p] = if depends { self.need[p] } else { 0.0 };
+            out.owed[first + p] = if depends { self.owed[p] } else { 0.0 };
+            out.lost_before[first + p] = self.lost_before[p];
+            out.window_demand[first + p] = self.window_demand[p];
+            out.demand_until[first + p] = self.waiting_demand[p] + self.window_demand[p];
+            out.received_until[first + p] = self.received_until[p];
         }
     }
 }

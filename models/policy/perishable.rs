@@ -124,8 +124,8 @@ pub(crate) fn project(
     }
 }
 
-/// As [`crate::policy::order::needs`], with ages. Units of this order expire `shelf_life_days` after
-/// arrival, so a need after that is not one it can serve.
+/// As [`crate::policy::order::needs`], with ages. Units of this order expire `shelf_life_days`
+/// after arrival, so a need after that is not one it can serve.
 pub(crate) fn needs(
     demand: &PathMatrix,
     receipts: &PathMatrix,

@@ -29,7 +29,7 @@ pub fn unit_cost_minor(list_minor: i64, breaks: &[PriceBreak], qty: i64) -> i64 
 
 /// Each tier's cheapest feasible quantity is the smallest allowed one from its threshold on (Hadley
 /// & Whitin 1963). Units beyond the need replace later purchases at today's price, and are held
-/// until they sell. Returns the best quantity to ask the lot for, which is `need` when no tier pays.
+/// until they sell. Returns the best quantity to ask the lot for: `need` when no tier pays.
 pub fn with_breaks(
     need: i64,
     list_minor: i64,

@@ -15,6 +15,12 @@ pub enum Shortage {
     BackOrdered,
 }
 
+/// Paths and days that are turned from path-major to day-major at once.
+const TILE: usize = 8;
+
+/// Ranges up to this are counted rather than sorted.
+const COUNTED_RANGE: usize = 1_024;
+
 /// `values[day * paths + path]`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PathMatrix {
@@ -48,13 +54,32 @@ impl PathMatrix {
     /// Adds a series' demand, path by path, in whole smallest units. Holes and negative demand
     /// count as 0; what the series has beyond this matrix is left out, and the other way round.
     pub fn add_demand(&mut self, demand: &DemandPaths) {
-        let known = self.days.min(demand.horizon);
-        // Blocks of paths keep the written rows in the first-level cache.
-        for block in (0..self.paths.min(demand.paths)).step_by(16) {
-            for path in block..(block + 16).min(self.paths).min(demand.paths) {
-                for (day, &value) in demand.path(path)[..known].iter().enumerate() {
-                    self.values[day * self.paths + path] += round_half_up(value);
+        let (paths, horizon) = (self.paths, demand.horizon);
+        let known = self.days.min(horizon);
+        let shared = paths.min(demand.paths);
+        let tiled = (shared - shared % TILE, known - known % TILE);
+        // A tile's row is one cache line of the matrix: each line is written once.
+        for first in (0..tiled.0).step_by(TILE) {
+            for day in (0..tiled.1).step_by(TILE) {
+                let mut tile = [[0.0f64; TILE]; TILE];
+                for (lane, whole_days) in tile.iter_mut().enumerate() {
+                    let at = (first + lane) * horizon + day;
+                    for (to, &value) in whole_days.iter_mut().zip(&demand.values[at..at + TILE]) {
+                        *to = whole(value);
+                    }
                 }
+                for step in 0..TILE {
+                    let at = (day + step) * paths + first;
+                    for (to, lane) in self.values[at..at + TILE].iter_mut().zip(&tile) {
+                        *to += lane[step];
+                    }
+                }
+            }
+        }
+        for path in 0..shared {
+            let from = if path < tiled.0 { tiled.1 } else { 0 };
+            for (day, &value) in demand.path(path)[..known].iter().enumerate().skip(from) {
+                self.values[day * paths + path] += whole(value);
             }
         }
     }
@@ -87,16 +112,25 @@ impl PathMatrix {
         }
     }
 
-    /// The smallest value that at least a `p` share of the paths do not exceed, on `day`.
-    /// `scratch` is overwritten.
+    /// The smallest value that at least a `p` share of the paths do not exceed, on `day`; the
+    /// levels must not fall. `scratch` is overwritten.
     pub fn quantiles<const N: usize>(
         &self,
         day: usize,
         levels: [f64; N],
         scratch: &mut Vec<i64>,
     ) -> [i64; N] {
+        let row = self.row(day);
+        let (mut least, mut most) = (f64::INFINITY, f64::NEG_INFINITY);
+        for &value in row {
+            least = if value < least { value } else { least };
+            most = if value > most { value } else { most };
+        }
+        if most - least < COUNTED_RANGE as f64 {
+            return quantiles_by_counting(row, least, levels);
+        }
         scratch.clear();
-        scratch.extend(self.row(day).iter().map(|&v| v as i64));
+        scratch.extend(row.iter().map(|&v| v as i64));
         let mut from = 0;
         levels.map(|p| {
             let rank = rank(p, scratch.len());
@@ -107,15 +141,35 @@ impl PathMatrix {
     }
 }
 
+/// As [`PathMatrix::quantiles`], for whole values from `least` on within [`COUNTED_RANGE`].
+fn quantiles_by_counting<const N: usize>(row: &[f64], least: f64, levels: [f64; N]) -> [i64; N] {
+    let mut counts = [0u32; COUNTED_RANGE];
+    for &value in row {
+        counts[(value - least) as usize % COUNTED_RANGE] += 1;
+    }
+    let (mut at, mut below) = (0, 0);
+    levels.map(|p| {
+        let rank = rank(p, row.len()) as u32;
+        while below + counts[at] <= rank && at + 1 < COUNTED_RANGE {
+            below += counts[at];
+            at += 1;
+        }
+        least as i64 + at as i64
+    })
+}
+
 /// 0-based rank of the `p` quantile among `n`: the ⌈p n⌉-th smallest, as an order statistic.
 pub fn rank(p: f64, n: usize) -> usize {
     ((p * n as f64 - 1e-9).ceil() as usize).clamp(1, n.max(1)) - 1
 }
 
 /// Nearest whole number for demand, with holes, negatives and the absurd made 0.
-fn round_half_up(value: f32) -> f64 {
+fn whole(value: f32) -> f64 {
     const ABSURD: f32 = 1e15;
-    if value >= 0.0 && value < ABSURD { f64::from(value + 0.5).floor() } else { 0.0 }
+    // Adding and taking away 2^52 rounds to the nearest whole number without a call.
+    const HALF_ULP_IS_HALF: f64 = 4_503_599_627_370_496.0;
+    let known = if (0.0..ABSURD).contains(&value) { value } else { 0.0 };
+    (f64::from(known) + HALF_ULP_IS_HALF) - HALF_ULP_IS_HALF
 }
 
 /// Part of the stock on hand, by its last day for sale.

@@ -30,6 +30,13 @@ pub struct PlanArgs {
     find: Option<String>,
 }
 
+impl PlanArgs {
+    /// The newest plan, its first lines.
+    pub fn newest() -> PlanArgs {
+        PlanArgs { which: RunArgs::default(), limit: 20, kind: None, held: false, find: None }
+    }
+}
+
 #[derive(Serialize)]
 struct Report {
     run: Run,
@@ -99,7 +106,7 @@ fn render(report: &Report, style: Style) -> Result<String, std::fmt::Error> {
     }
     out.push('\n');
     render_totals(&mut out, &report.totals, style)?;
-    render_kpis(&mut out, &report.kpis, style)?;
+    render_kpis(&mut out, &report.kpis, lines::main_currency(&report.totals), style)?;
     render_exceptions(&mut out, report, style)?;
     render_production(&mut out, &report.production, style)?;
     render_lines(&mut out, &report.lines, style)?;
@@ -134,26 +141,18 @@ fn render_totals(out: &mut String, totals: &[Total], style: Style) -> std::fmt::
     writeln!(out, "{}", table.render(style, 2))
 }
 
-fn render_kpis(out: &mut String, kpis: &[Kpi], style: Style) -> std::fmt::Result {
+fn render_kpis(out: &mut String, kpis: &[Kpi], currency: &str, style: Style) -> std::fmt::Result {
     if kpis.is_empty() {
         return Ok(());
     }
     let shown: Vec<String> = kpis
         .iter()
-        .map(|kpi| format!("{} {}", kpi.name.replace('_', " "), kpi_value(kpi)))
+        .map(|kpi| {
+            let name = kpi.name.trim_end_matches("_minor").replace('_', " ");
+            format!("{name} {}", format::figure(kpi.value, &kpi.unit, currency))
+        })
         .collect();
     writeln!(out, "  {}\n", style.faint(&shown.join(" · ")))
-}
-
-/// A figure in its own unit: shares as percentages, the rest as numbers with their unit.
-pub fn kpi_value(kpi: &Kpi) -> String {
-    match kpi.unit.as_str() {
-        "fraction" | "share" | "ratio" | "probability" => format::percent(kpi.value),
-        unit => {
-            let number = format::real_quantity(kpi.value, 0);
-            if unit.is_empty() { number } else { format!("{number} {unit}") }
-        }
-    }
 }
 
 fn render_exceptions(out: &mut String, report: &Report, style: Style) -> std::fmt::Result {

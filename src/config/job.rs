@@ -238,7 +238,8 @@ impl Job {
             .map_err(Into::into)
     }
 
-    fn parse(text: &str, stem: &str) -> Result<Job, String> {
+    /// `stem` is what the file is called, without `.toml`.
+    pub fn parse(text: &str, stem: &str) -> Result<Job, String> {
         let mut job: Job = toml::from_str(text).map_err(|error| error.to_string())?;
         job.digest = blake3::hash(text.as_bytes()).to_hex().to_string();
         if job.name != stem {

@@ -84,6 +84,18 @@ pub fn percent(share: f64) -> String {
     if share.is_finite() { format!("{:.1}%", share * 100.0) } else { "–".to_owned() }
 }
 
+/// A figure of a run in its own unit: shares as percentages, minor units as money.
+pub fn figure(value: f64, unit: &str, currency: &str) -> String {
+    let (unit, rest) = unit.split_once(' ').unwrap_or((unit, ""));
+    let number = match unit {
+        "share" | "fraction" | "ratio" | "probability" => percent(value),
+        "minor" if value.is_finite() => money(value.round() as i64, currency),
+        "" => real_quantity(value, 0),
+        unit => format!("{} {unit}", real_quantity(value, 0)),
+    };
+    if rest.is_empty() { number } else { format!("{number} {rest}") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,1 +1,190 @@
-//! (being built)
+//! The plan as pages and as JSON: read-only, without scripts from elsewhere, offline.
+
+mod api;
+mod chart;
+mod pages;
+mod params;
+mod render;
+mod sku_charts;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+
+use anyhow::Context;
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
+use minijinja::{Environment, context};
+use sqlx::{Sqlite, Transaction};
+use tokio::net::TcpListener;
+
+use crate::config::Job;
+use crate::store::Store;
+
+/// What a template is given, by name.
+macro_rules! page_values {
+    ($($name:ident => $value:expr),* $(,)?) => {
+        minijinja::context! { $($name => minijinja::Value::from(minijinja::value::Serde(&$value))),* }
+    };
+}
+use page_values;
+
+/// What every handler needs.
+#[derive(Clone)]
+pub struct App {
+    store: Store,
+    jobs: Arc<BTreeMap<String, Job>>,
+    templates: Arc<Environment<'static>>,
+}
+
+impl App {
+    pub fn new(store: Store, jobs: BTreeMap<String, Job>) -> anyhow::Result<App> {
+        let templates = render::environment().context("the page templates")?;
+        Ok(App { store, jobs: Arc::new(jobs), templates })
+    }
+
+    fn render(&self, template: &str, values: minijinja::Value) -> Result<Response, Failure> {
+        let values = context! {
+            version => env!("CARGO_PKG_VERSION"),
+            css => stylesheet_address(),
+            js => script_address(),
+            ..values
+        };
+        let page = self.templates.get_template(template)?.render(values)?;
+        Ok(Html(page).into_response())
+    }
+}
+
+/// Anything that goes wrong below a handler. The reader sees that it did; the log says what.
+struct Failure(anyhow::Error);
+
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    fn from(error: E) -> Failure {
+        Failure(error.into())
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        tracing::error!("page failed: {:#}", self.0);
+        let text = "Something went wrong; the server's log says what.";
+        (StatusCode::INTERNAL_SERVER_ERROR, text).into_response()
+    }
+}
+
+/// Runs a handler's queries in a task of their own: a reader who goes away drops the handler, and
+/// a query that is dropped halfway can leave its connection in an open transaction.
+async fn reading<T, F, Work>(app: &App, work: Work) -> Result<T, Failure>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T, Failure>> + Send,
+    Work: FnOnce(App, Transaction<'static, Sqlite>) -> F + Send + 'static,
+{
+    let app = app.clone();
+    let task = tokio::spawn(async move {
+        let db = app.store.snapshot().await?;
+        work(app, db).await
+    });
+    task.await.context("a page's task ended early")?
+}
+
+const STYLESHEET: &str = include_str!("static/granary.css");
+const SCRIPT: &str = include_str!("static/granary.js");
+
+/// The digest is in the address, so a browser may keep the file for good.
+fn stylesheet_address() -> String {
+    format!("/static/granary.css?v={}", &blake3::hash(STYLESHEET.as_bytes()).to_hex()[..12])
+}
+
+fn script_address() -> String {
+    format!("/static/granary.js?v={}", &blake3::hash(SCRIPT.as_bytes()).to_hex()[..12])
+}
+
+async fn stylesheet() -> Response {
+    kept_file("text/css; charset=utf-8", STYLESHEET)
+}
+
+async fn script() -> Response {
+    kept_file("text/javascript; charset=utf-8", SCRIPT)
+}
+
+fn kept_file(kind: &'static str, content: &'static str) -> Response {
+    let headers =
+        [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "max-age=31536000, immutable")];
+    (headers, content).into_response()
+}
+
+const CONTENT_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; \
+    img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; \
+    frame-ancestors 'none'";
+
+async fn with_safe_headers(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CONTENT_SECURITY_POLICY, CONTENT_POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "same-origin"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    // A plan is replaced by the next night under the same address.
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache"));
+    response
+}
+
+/// A page from elsewhere that had its own name point to this machine could otherwise read the plan
+/// through the visitor's browser (DNS rebinding). Names that no browser can be led to are fine.
+async fn from_this_machine(request: Request, next: Next) -> Response {
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    let name = host.map(|host| match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    });
+    match name {
+        None | Some("localhost" | "127.0.0.1" | "[::1]") => next.run(request).await,
+        Some(_) => {
+            let text = "This server answers only to localhost. Start it with --listen on an \
+                        address of the network to serve others.";
+            (StatusCode::MISDIRECTED_REQUEST, text).into_response()
+        }
+    }
+}
+
+/// Every address of the service. `loopback` restricts it to readers on this machine.
+pub fn router(app: App, loopback: bool) -> Router {
+    let router = Router::new()
+        .route("/", get(pages::plan))
+        .route("/line/{line_key}", get(pages::line))
+        .route("/sku/{item_id}/{location_id}", get(pages::sku))
+        .route("/findings", get(pages::findings))
+        .route("/jobs", get(pages::jobs))
+        .route("/healthz", get(api::health))
+        .route("/api/plan.json", get(api::plan))
+        .route("/api/sku/{item_id}/{location_file}", get(api::sku))
+        .route("/static/granary.css", get(stylesheet))
+        .route("/static/granary.js", get(script))
+        .fallback(pages::nothing_here)
+        .with_state(app);
+    let router =
+        if loopback { router.layer(middleware::from_fn(from_this_machine)) } else { router };
+    router.layer(middleware::from_fn(with_safe_headers))
+}
+
+/// Serves until `stop` is ready; requests that have begun are answered.
+pub async fn serve(
+    listener: TcpListener,
+    app: App,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> anyhow::Result<()> {
+    let loopback = listener.local_addr()?.ip().is_loopback();
+    axum::serve(listener, router(app, loopback))
+        .with_graceful_shutdown(stop)
+        .await
+        .context("the web server stopped")
+}

@@ -9,7 +9,7 @@ use granary_models::forecast::launch::{
 use granary_models::series::Series;
 
 const CATEGORIES: usize = 6;
-const LAUNCHES: usize = 1500;
+const LAUNCHES: usize = 1200;
 const OLDER: usize = 300;
 const FOLDS: usize = 10;
 const HISTORY_DAYS: usize = 182;
@@ -152,7 +152,7 @@ fn assortment(seed: u64) -> Vec<Item> {
 
 /// Randomised place of `actual` among paths of the forecast's own structure.
 fn place(forecast: &LaunchForecast, days: usize, actual: f64, draw: &mut Draw) -> f64 {
-    let paths = 400;
+    let paths = 200;
     let (mut below, mut same) = (0, 0);
     for _ in 0..paths {
         let common = draw.gamma_factor(forecast.path_variance());
@@ -237,20 +237,24 @@ fn leave_fold_out(items: &[Item], known_days: usize, with_interest: bool) -> Sco
     score
 }
 
-fn check(items: &[Item], known_days: usize, wape_over_category_max: f64, within_90_max: f64) {
+fn check(
+    items: &[Item],
+    known_days: usize,
+    wape_over_category_max: f64,
+    within_90_max: f64,
+) -> Score {
     let score = leave_fold_out(items, known_days, true);
     let bias = score.bias / score.actual;
     let within_90 = score.within_90 / score.items;
     assert!(score.error < wape_over_category_max * score.category_error, "{score:?}");
     assert!(bias.abs() < 0.05, "bias {bias}: {score:?}");
     assert!((0.86..=within_90_max).contains(&within_90), "coverage {within_90}: {score:?}");
+    score
 }
 
 #[test]
 fn before_the_first_sale_interest_beats_the_category_curve() {
-    for seed in [1, 2] {
-        check(&assortment(seed), 0, 0.7, 0.94);
-    }
+    check(&assortment(1), 0, 0.7, 0.94);
 }
 
 #[test]
@@ -260,17 +264,14 @@ fn without_interest_it_is_no_worse_than_the_category_curve() {
     assert!(score.bias.abs() < 0.08 * score.actual, "{score:?}");
 }
 
-/// The own weeks' departures go on into the next ones, which the intervals do not count on: they
-/// are allowed to be a little wide.
+/// How the own weeks strayed goes on into the next ones, which the intervals do not count on: with
+/// own sales they may be a little wide.
 #[test]
 fn own_sales_sharpen_the_forecast_and_take_over() {
     let items = assortment(4);
-    check(&items, 14, 0.55, 0.96);
-    check(&items, 56, 0.5, 0.96);
-    check(&items, 98, 0.5, 0.96);
-    let before = leave_fold_out(&items, 0, true);
-    let after_2 = leave_fold_out(&items, 14, true);
-    let after_14 = leave_fold_out(&items, 98, true);
+    let before = check(&items, 0, 0.7, 0.94);
+    let after_2 = check(&items, 14, 0.55, 0.96);
+    let after_14 = check(&items, 98, 0.5, 0.96);
     assert!(before.own_weight == 0.0);
     assert!(after_2.error / after_2.actual < 0.9 * before.error / before.actual);
     assert!(after_14.own_weight > 0.95 * after_14.items, "{after_14:?}");

@@ -4,3 +4,4 @@ mod plan_gates;
 mod plan_help;
 mod plan_netting;
 mod plan_network;
+mod plan_replay;

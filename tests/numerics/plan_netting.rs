@@ -4,6 +4,7 @@
 //! days 3 to 9, 20 are left by day 3, so 50 are ordered unless a case says otherwise.
 
 use granary_models::plan_sku::{ItemStatus, ItemSupply, LocationKind, Lot, PlanConfig, plan_item};
+use granary_models::policy::order::Target;
 use granary_models::policy::projection::Shortage;
 use granary_models::policy::reason::{codes, recompute};
 use granary_models::policy::terms::{ClosedWindow, PriceBreak};
@@ -256,4 +257,25 @@ fn the_line_and_the_projection_agree() {
             (codes::FINAL, 50),
         ]
     );
+}
+
+#[test]
+fn what_is_out_already_is_needed_today() {
+    for (on_hand, days) in [(0, 0), (15, 1), (25, 2), (30, 3), (50, 5)] {
+        let mut item = base();
+        item.locations[0].on_hand = on_hand;
+        let (plan, _) = plan_item(&item, TODAY, &PlanConfig::default());
+        assert_eq!(plan.lines[0].need_on, TODAY + days, "{on_hand} on hand");
+    }
+}
+
+#[test]
+fn a_setting_out_of_range_is_named() {
+    assert_eq!(PlanConfig::default().check(), Ok(()));
+    let config = PlanConfig { default_margin: 1.0, ..PlanConfig::default() };
+    let error = config.check().expect_err("a margin of the whole price");
+    assert_eq!(error.to_string(), "default_margin should be in [0, 1), but is 1");
+    for target in [Target::Cycle(1.0), Target::Fill(f64::NAN)] {
+        assert!(PlanConfig { target, ..PlanConfig::default() }.check().is_err());
+    }
 }

@@ -235,7 +235,7 @@ proptest! {
         for source in [0, 3] {
             let sent: i64 =
                 plan.lines.iter().filter(|l| l.source == Some(source)).map(|l| l.qty).sum();
-            prop_assert!(sent <= (stock[source] - reserved[source]).max(0), "{source} sends {sent}");
+            prop_assert!(sent <= (stock[source] - reserved[source]).max(0), "{source}: {sent}");
         }
         for place in &plan.locations {
             prop_assert!(place.reason.is_empty() || recompute(&place.reason).is_some());

@@ -124,7 +124,9 @@ fn what_remains_of_a_late_order_is_never_nothing() {
 proptest! {
     #[test]
     fn samples_have_exactly_the_distribution(
-        weights in proptest::collection::vec(0.0f64..1.0, 1..20), paths in 1usize..300, salt in 0u64..50,
+        weights in proptest::collection::vec(0.0f64..1.0, 1..20),
+        paths in 1usize..300,
+        salt in 0u64..50,
     ) {
         prop_assume!(weights.iter().sum::<f64>() > 0.0);
         let lead_time = LeadTime::from_weights(&weights).expect("weights");
@@ -136,11 +138,15 @@ proptest! {
     }
 
     #[test]
-    fn quantiles_do_not_fall(weights in proptest::collection::vec(0.0f64..1.0, 1..20), age in 0u32..25) {
+    fn quantiles_do_not_fall(
+        weights in proptest::collection::vec(0.0f64..1.0, 1..20),
+        age in 0u32..25,
+    ) {
         prop_assume!(weights.iter().sum::<f64>() > 0.0);
         let lead_time = LeadTime::from_weights(&weights).expect("weights");
         for lead_time in [&lead_time, &lead_time.remaining(age)] {
-            let quantiles: Vec<u32> = (0..=100).map(|p| lead_time.quantile(f64::from(p) / 100.0)).collect();
+            let at = |p: u32| lead_time.quantile(f64::from(p) / 100.0);
+            let quantiles: Vec<u32> = (0..=100).map(at).collect();
             prop_assert!(quantiles.is_sorted());
             prop_assert!(quantiles[100] <= lead_time.longest());
         }

@@ -73,7 +73,7 @@ proptest! {
         let lack = lacking(&case, &window);
         let qty = f64::from(qty);
         let short = mean(&short_by_projection(&case, &window, qty));
-        prop_assert!((lack.short_with(qty) - short).abs() < 1e-9, "{} {short}", lack.short_with(qty));
+        prop_assert!((lack.short_with(qty) - short).abs() < 1e-9, "{short}");
     }
 
     #[test]
@@ -117,7 +117,8 @@ proptest! {
         for qty in 0..120 {
             prop_assert!(lack.value_of(f64::from(qty), MONEY) <= best + 1e-9);
             let marginal = lack.marginal(f64::from(qty + 1), MONEY);
-            let difference = lack.value_of(f64::from(qty + 1), MONEY) - lack.value_of(f64::from(qty), MONEY);
+            let value = |qty: i32| lack.value_of(f64::from(qty), MONEY);
+            let difference = value(qty + 1) - value(qty);
             prop_assert!((marginal - difference).abs() < 1e-9);
             prop_assert!(marginal + 1e-9 >= lack.marginal(f64::from(qty + 2), MONEY));
         }

@@ -11,6 +11,9 @@ pub const CURVE_WEEKS: usize = 26;
 const SETTLED_FROM: usize = 8;
 /// Launches' worth of belief that a week continues the one before it, in proportion to the base.
 const CONTINUITY_LAUNCHES: f64 = 2.0;
+/// Share of the dispersion that keeps large launches from ruling the curve: 1 would give each
+/// launch the same say and miss what the large ones sell early, 0 would listen to them alone.
+const VOLUME_DAMPING: f64 = 0.1;
 const ROUNDS: usize = 10;
 
 /// Units and exposure by week since launch. A day's exposure is its available share times its
@@ -112,11 +115,10 @@ impl Curve {
     }
 
     /// Two-way multiplicative fit `units ≈ level × curve × exposure`, alternating over launches and
-    /// weeks, each cell weighted by what a negative binomial of dispersion `phi` tells of its mean:
-    /// a hit counts for no more than one launch. A median of the level-normalised weeks would be
-    /// 0 for most slow items; the weighted mean with residuals clipped at four standard deviations
-    /// is as robust and keeps totals unbiased. Where launches say little, a week stands to the one
-    /// before it as in `base`.
+    /// weeks; `phi` is the dispersion of a week. A median of the level-normalised weeks would be 0
+    /// for most slow items; the weighted mean with residuals clipped at four standard deviations
+    /// is robust too and keeps totals unbiased. Where launches say little, a week stands to the
+    /// one before it as in `base`. Weights need not sum to anything.
     pub fn fit(launches: &[(f64, &WeekSums)], base: &Curve, phi: f64) -> Curve {
         let mut curve = base.clone();
         if launches.is_empty() {
@@ -132,7 +134,7 @@ impl Curve {
                 for (&(weight, sums), &level) in launches.iter().zip(&levels) {
                     let mean = sums.exposure[week] * level * now;
                     if mean > 0.0 {
-                        let information = unit * weight / (1.0 + phi * mean);
+                        let information = unit * weight / (1.0 + VOLUME_DAMPING * phi * mean);
                         let reach = 4.0 * (mean + phi * mean * mean).sqrt();
                         let units = if round < 2 {
                             sums.units[week]
@@ -165,7 +167,7 @@ impl Curve {
         let (mut seen, mut exposed) = (0.0, 0.0);
         for week in 0..CURVE_WEEKS {
             let exposure = sums.exposure[week] * self.by_week[week];
-            let information = 1.0 / (1.0 + phi * crude_level * exposure);
+            let information = 1.0 / (1.0 + VOLUME_DAMPING * phi * crude_level * exposure);
             seen += information * sums.units[week];
             exposed += information * exposure;
         }
@@ -237,7 +239,7 @@ pub struct Moments {
 
 impl Moments {
     /// Squared relative residuals past this are outliers, not dispersion.
-    const SQUARE_MAX: f64 = 25.0;
+    const SQUARE_MAX: f64 = 64.0;
 
     pub fn add(&mut self, units: f64, mean: f64, phi: f64, weight: f64) {
         if mean > 0.0 && weight > 0.0 {
@@ -263,8 +265,9 @@ pub struct DayScatter {
 }
 
 impl DayScatter {
-    /// Takes in the whole weeks, counted from the series' start, of its last `days` days.
-    pub fn add(&mut self, history: Series, factors: DayFactors, days: usize) {
+    /// From the weeks, counted from the series' start, of its last `days` days.
+    pub fn of(history: Series, factors: DayFactors, days: usize) -> DayScatter {
+        let mut scatter = DayScatter::default();
         let from = history.len().saturating_sub(days);
         let days: Vec<(Day, f64, f64)> = exposed_days(history, factors)
             .filter(|(day, _, _)| (*day - history.start) as usize >= from)
@@ -282,13 +285,17 @@ impl DayScatter {
             for &(_, sold, day_exposure) in week {
                 let mean = rate * day_exposure;
                 let free = 1.0 - day_exposure / exposure;
-                self.excess += (sold - mean).powi(2) - mean * free;
-                self.squares += mean * mean * free;
+                scatter.excess += (sold - mean).powi(2) - mean * free;
+                scatter.squares += mean * mean * free;
             }
         }
+        scatter
     }
 
-    pub fn dispersion(&self) -> f64 {
-        if self.squares > 0.0 { (self.excess / self.squares).clamp(0.0, 4.0) } else { 0.0 }
+    /// φ over all series; summed in their order, so that threads change nothing.
+    pub fn dispersion(scatters: &[DayScatter]) -> f64 {
+        let excess: f64 = scatters.iter().map(|scatter| scatter.excess).sum();
+        let squares: f64 = scatters.iter().map(|scatter| scatter.squares).sum();
+        if squares > 0.0 { (excess / squares).clamp(0.0, 4.0) } else { 0.0 }
     }
 }

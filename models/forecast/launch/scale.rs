@@ -13,6 +13,8 @@ const INTERCEPT: [f64; TERMS] = [1.0, 0.0, 0.0, 0.0];
 const RIDGE_ITEMS: f64 = 2.0;
 /// A signal further out than this is taken at this: no item taught what lies beyond.
 const REACH_SD: f64 = 3.0;
+/// A residual further out is an outlier, not a trend; a long right tail is neither.
+const OUTLIER_SD: f64 = 8.0;
 const DISPERSION_RANGE: (f64, f64) = (0.02, 4.0);
 
 /// What one established item sold, and the interest that it had.
@@ -22,6 +24,8 @@ pub struct ScaleObservation {
     /// Ordinary, fully available days at the settled level.
     pub exposure_days: f64,
     pub interest: Interest,
+    /// On sale since before its history begins.
+    pub is_older: bool,
 }
 
 /// A fitted chain of regressions: views, then favourites given views, then carts given both, then
@@ -88,17 +92,23 @@ pub struct ScaleEstimate {
     pub units_per_day: f64,
     /// φ of the item's true scale about that, the coefficients' uncertainty included.
     pub dispersion: f64,
+    /// What counts that are noisier than the pool's add to it.
+    pub blur: f64,
 }
 
 impl ScaleModel {
     /// `None` where the observations have no exposure or no units at all. Without `with_interest`
-    /// the signals are left out and every item serves; with it, those whose interest is known.
+    /// the signals are left out and every item serves, older ones at a level of their own, for what
+    /// has outlived its launch is not what is launched; with it, those whose interest is known.
     pub fn fit(observations: &[ScaleObservation], with_interest: bool) -> Option<ScaleModel> {
         let usable: Vec<&ScaleObservation> = observations
             .iter()
             .filter(|item| item.exposure_days > 0.0 && (!with_interest || item.interest.is_known()))
             .collect();
-        let mut rows = vec![INTERCEPT; usable.len()];
+        let mut rows: Vec<[f64; TERMS]> = match with_interest {
+            true => vec![INTERCEPT; usable.len()],
+            false => usable.iter().map(|item| by_age(item.is_older)).collect(),
+        };
         let mut signals = Vec::new();
         if with_interest {
             for k in 0..SIGNALS {
@@ -113,13 +123,17 @@ impl ScaleModel {
         Some(ScaleModel { signals, units: Regression::fit(&units, &exposure, &rows)? })
     }
 
+    pub fn by_interest(&self) -> bool {
+        !self.signals.is_empty()
+    }
+
     /// φ of items about the regression.
     pub fn dispersion(&self) -> f64 {
         self.units.dispersion
     }
 
-    pub fn predict(&self, interest: &Interest) -> ScaleEstimate {
-        let mut row = INTERCEPT;
+    pub fn predict(&self, interest: &Interest, is_older: bool) -> ScaleEstimate {
+        let mut row = if self.by_interest() { INTERCEPT } else { by_age(is_older) };
         let mut blur = 0.0;
         if interest.is_known() {
             for (k, signal) in self.signals.iter().enumerate().filter(|(_, s)| s.sd > 0.0) {
@@ -134,7 +148,8 @@ impl ScaleModel {
         }
         ScaleEstimate {
             units_per_day: self.units.rate(&row),
-            dispersion: self.units.dispersion + self.units.leverage(&row) + blur,
+            dispersion: self.units.dispersion + self.units.leverage(&row),
+            blur,
         }
     }
 }
@@ -188,8 +203,8 @@ impl Regression {
             for ((&count, &exposure), row) in counts.iter().zip(exposures).zip(rows) {
                 let mean = exposure * self.rate(row);
                 let spread = 1.0 + phi * mean;
-                // A residual past five times the mean is an outlier, not a trend.
-                let residual = (count - mean).min(5.0 * mean.max(1.0));
+                let reach = OUTLIER_SD * (mean * spread).sqrt();
+                let residual = (count - mean).min(reach);
                 for i in 0..TERMS {
                     gradient[i] += row[i] * residual / spread;
                     for j in 0..TERMS {
@@ -231,6 +246,10 @@ impl Regression {
     fn leverage(&self, row: &[f64; TERMS]) -> f64 {
         (0..TERMS).map(|i| row[i] * dot(&self.covariance[i], row)).sum()
     }
+}
+
+fn by_age(is_older: bool) -> [f64; TERMS] {
+    [1.0, f64::from(is_older), 0.0, 0.0]
 }
 
 fn dot(a: &[f64; TERMS], b: &[f64; TERMS]) -> f64 {

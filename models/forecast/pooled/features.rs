@@ -14,9 +14,12 @@ const ANNUAL_COLUMNS: usize = 6;
 const PROMO: usize = ANNUAL + ANNUAL_COLUMNS;
 const PRICE: usize = PROMO + 4;
 const WEATHER: usize = PRICE + 1;
-const EVENTS: usize = WEATHER + 4;
+/// What events for all categories have in common, so that one without history has an effect.
+const ANY_EVENT: usize = WEATHER + 4;
+const EVENTS: usize = ANY_EVENT + COLUMNS_PER_EVENT;
 /// Before, during and after.
 const COLUMNS_PER_EVENT: usize = 3;
+const EVENT_PARTS: [&str; COLUMNS_PER_EVENT] = ["before", "during", "after"];
 
 /// From this many days of history on a season of the year can be told from a trend.
 const ANNUAL_DAYS_MIN: usize = 440;
@@ -103,9 +106,14 @@ impl<'a> Features<'a> {
             0..PROMO => Group::Season,
             PROMO..PRICE => Group::Promo,
             PRICE..WEATHER => Group::Price,
-            WEATHER..EVENTS => Group::Weather,
+            WEATHER..ANY_EVENT => Group::Weather,
             _ => Group::Events,
         }
+    }
+
+    /// The column of what all events share that belongs to an event's column.
+    pub fn shared_event_column(column: usize) -> Option<usize> {
+        (column >= EVENTS).then(|| ANY_EVENT + (column - EVENTS) % COLUMNS_PER_EVENT)
     }
 
     /// A column's name for people: `weekday:0`, `promo:depth`, `event:spring-festival:before`.
@@ -122,10 +130,11 @@ impl<'a> Features<'a> {
             }
             PROMO..PRICE => PROMO_NAMES[column - PROMO].to_owned(),
             PRICE..WEATHER => "price:log-ratio".to_owned(),
-            WEATHER..EVENTS => WEATHER_NAMES[column - WEATHER].to_owned(),
+            WEATHER..ANY_EVENT => WEATHER_NAMES[column - WEATHER].to_owned(),
+            ANY_EVENT..EVENTS => format!("event:any:{}", EVENT_PARTS[column - ANY_EVENT]),
             _ => {
                 let event = (column - EVENTS) / COLUMNS_PER_EVENT;
-                let part = ["before", "during", "after"][(column - EVENTS) % COLUMNS_PER_EVENT];
+                let part = EVENT_PARTS[(column - EVENTS) % COLUMNS_PER_EVENT];
                 format!("event:{}:{part}", self.event_names[event])
             }
         }
@@ -204,9 +213,15 @@ impl SeriesFeatures<'_> {
         if let Some(weather) = self.weather.get(day) {
             weather.iter().enumerate().for_each(|(k, &value)| put(WEATHER + k, value));
         }
+        let from = row.len();
         for &(column, category, value) in &self.events[day] {
-            if category == ALL_CATEGORIES || category == self.category {
-                put(usize::from(column), value);
+            if category != ALL_CATEGORIES && category != self.category {
+                continue;
+            }
+            // An event may have a window for all and one for this category on the same day.
+            match row[from..].iter_mut().find(|(c, _)| *c == column) {
+                Some(entry) => entry.1 = entry.1.max(value),
+                None => row.push((column, value)),
             }
         }
     }
@@ -225,7 +240,8 @@ fn season_of_year(day: Day) -> [f32; ANNUAL_COLUMNS] {
 }
 
 /// Per day the event columns that are not zero. Before and after a window the effect fades
-/// linearly with the distance; where windows of one event overlap the larger value holds.
+/// linearly with the distance; where windows of one event overlap the larger value holds. A window
+/// for all categories also counts as any event.
 fn event_days(
     windows: &[EventWindow],
     names: &BTreeMap<&str, usize>,
@@ -256,17 +272,20 @@ fn event_days(
                 (1, 1.0)
             };
             let entries = &mut table[(day - first.0) as usize];
-            let column = (column + part) as u16;
-            match entries.iter_mut().find(|(c, _, _)| *c == column) {
-                // Two categories in one column: the one for all covers both.
-                Some(entry) if entry.1 == category => entry.2 = entry.2.max(value),
-                Some(entry) if category == ALL_CATEGORIES => *entry = (column, category, value),
-                Some(entry) if entry.1 == ALL_CATEGORIES => {}
-                _ => entries.push((column, category, value)),
+            put_event(entries, (column + part) as u16, category, value);
+            if category == ALL_CATEGORIES {
+                put_event(entries, (ANY_EVENT + part) as u16, category, value);
             }
         }
     }
     table
+}
+
+fn put_event(entries: &mut Vec<(u16, u32, f32)>, column: u16, category: u32, value: f32) {
+    match entries.iter_mut().find(|(c, of, _)| *c == column && *of == category) {
+        Some(entry) => entry.2 = entry.2.max(value),
+        None => entries.push((column, category, value)),
+    }
 }
 
 /// Per day: temperature anomaly and its excess below and above comfort in tens of degrees, and the

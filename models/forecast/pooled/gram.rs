@@ -142,8 +142,8 @@ impl Gram {
     }
 
     /// Elastic net around `center`, on columns scaled to equal spread, with `penalty` per unit of
-    /// weight: minimises `|z - x b|^2_w / (2 w) + penalty * (l1 |u|_1 + (1 - l1) / 2 |u|^2)` for the
-    /// scaled `u = b - center`.
+    /// weight: minimises `|z - x b|^2_w / (2 w) + penalty * (l1 |u|_1 + (1 - l1) / 2 |u|^2)` for
+    /// the scaled `u = b - center`.
     ///
     /// The rows are gone, but a Cholesky factor `R'R` of the scaled matrix is a least-squares
     /// problem of p rows with exactly the same solution, and that is what linfa is given.

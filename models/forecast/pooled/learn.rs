@@ -3,6 +3,7 @@
 
 use rayon::prelude::*;
 
+use super::super::model::seen_demand;
 use super::features::{Features, Group};
 use super::gram::{Gram, Row};
 use super::level::{ALPHAS, SeriesEffects, alpha_losses, choose_alpha};
@@ -12,7 +13,7 @@ use crate::series::Panel;
 const CATEGORY_ROWS_MAX: usize = 400_000;
 const PANEL_ROWS_MAX: usize = 800_000;
 /// A level of its own for each block of about so many days.
-const BLOCK_DAYS: usize = 28;
+const BLOCK_DAYS: usize = 21;
 const ANNUAL_BLOCK_DAYS: usize = 364;
 const PASSES: usize = 4;
 const CATEGORY_PASSES: usize = 2;
@@ -143,8 +144,8 @@ impl Learner<'_> {
         SeriesEffects { factors, alpha }
     }
 
-    /// A series' effects: its category's, and its own departures as far as its days before `ends[i]`
-    /// speak for them.
+    /// A series' effects: its category's, and its own departures as far as its days before
+    /// `ends[i]` speak for them.
     pub fn series_beta(&self, i: usize, category: usize, effects: &Effects) -> Vec<f64> {
         let mut beta = effects.category[category].clone();
         let mut gram = Gram::new(beta.len());
@@ -178,7 +179,9 @@ impl Learner<'_> {
     }
 
     fn demand(&self, i: usize) -> Vec<f64> {
-        self.panel.series(i).demand().take(self.ends[i]).collect()
+        let mut demand = seen_demand(&self.panel.series(i));
+        demand.truncate(self.ends[i]);
+        demand
     }
 
     /// `exp(x * beta)` over history and horizon.

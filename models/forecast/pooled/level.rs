@@ -9,6 +9,8 @@ const START_DAYS: f64 = 3.0;
 /// Windows over which levels are judged: a forecast is needed for weeks, not for tomorrow.
 const WINDOW_DAYS: usize = 14;
 const WINDOW_STEP_DAYS: usize = 5;
+/// A series' own losses weigh as much as its category's after so many windows.
+const CATEGORY_WINDOWS: f64 = 60.0;
 
 /// What pooled learning has to say about one series.
 #[derive(Clone, Debug)]
@@ -131,7 +133,7 @@ pub fn alpha_losses(demand: &[f64], factors: &[f32]) -> ([f64; ALPHAS.len()], f6
 /// are few.
 pub fn choose_alpha(demand: &[f64], factors: &[f32], pooled: &[f64; ALPHAS.len()]) -> f64 {
     let (own, windows) = alpha_losses(demand, factors);
-    let weight = windows / (windows + 25.0);
+    let weight = windows / (windows + CATEGORY_WINDOWS);
     let loss = |k: usize| weight * own[k] + (1.0 - weight) * pooled[k];
     let best = (0..ALPHAS.len()).fold(0, |best, k| if loss(k) < loss(best) { k } else { best });
     ALPHAS[best]

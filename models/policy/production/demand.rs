@@ -198,9 +198,9 @@ impl NetDemand {
         let end = demand.first + demand.mass.len();
         let mut exceeds = vec![1.0; end];
         // Summed from the far end, where the terms are small.
-        let mut above = 0.0;
+        let mut above = 0.0f64;
         for (k, &value) in demand.mass.iter().enumerate().rev() {
-            exceeds[demand.first + k] = above;
+            exceeds[demand.first + k] = above.min(1.0);
             above += value;
         }
         let mut expected_min = Vec::with_capacity(end + 1);

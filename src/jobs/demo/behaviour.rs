@@ -84,16 +84,19 @@ pub struct ShopperEvent {
     pub second: i64,
 }
 
+/// Item, first visible day, and how strongly it draws the eye.
+type OnShelf = (usize, i32, f64);
+
 /// The online assortment arranged by family, for shoppers to wander in.
 pub struct Shelves {
-    /// (item, first visible day, pull) per (category, family).
-    families: Vec<Vec<(usize, i32, f64)>>,
+    /// Per category and family.
+    families: Vec<Vec<OnShelf>>,
     pull: Vec<f64>,
 }
 
 impl Shelves {
     pub fn new(world: &World) -> Shelves {
-        let mut keyed: Vec<((usize, usize), (usize, i32, f64))> = Vec::new();
+        let mut keyed: Vec<((usize, usize), OnShelf)> = Vec::new();
         for item in &world.items {
             if let Some(rate) = settled_rate(item) {
                 let novelty = if matches!(item.role, Role::New | Role::Launching | Role::Presale) {
@@ -150,7 +153,7 @@ impl Shelves {
         let mut second = (3600.0 * (8.0 + 14.5 * random.beta(3.0, 1.6))) as i64;
         for _ in 0..2 + random.poisson(2.6) {
             let family = if random.chance(0.85) { family } else { weighted(&self.pull, random) };
-            let seen: Vec<&(usize, i32, f64)> =
+            let seen: Vec<&OnShelf> =
                 self.families[family].iter().filter(|(_, from, _)| *from <= day).collect();
             let pulls: Vec<f64> = seen.iter().map(|(_, _, pull)| *pull).collect();
             let Some(&&(item, ..)) = seen.get(weighted(&pulls, random)) else { continue };
@@ -187,7 +190,7 @@ pub fn presales(world: &World, item: &Item) -> Vec<(i32, i64)> {
     let mut random = Random::new(world.seed(), Purpose::Presale, item.index as u64);
     let today = world.days() as i32;
     (today - 14..today)
-        .map(|day| (day, random.negative_binomial(0.9 * rate.max(1.5), 0.1)))
+        .map(|day| (day, random.negative_binomial(0.9 * rate.max(2.5), 0.1)))
         .filter(|(_, qty)| *qty > 0)
         .collect()
 }

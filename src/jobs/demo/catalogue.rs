@@ -72,6 +72,11 @@ impl Item {
         if self.category().weighed { 3 } else { 0 }
     }
 
+    /// A quantity as files write it: in base units, `20.890` for as many grams.
+    pub fn shown(&self, qty: i64) -> Shown {
+        Shown { qty, decimals: self.qty_decimals() as usize }
+    }
+
     /// Smallest units in one base_uom.
     pub fn scale(&self) -> f64 {
         f64::from(10u32.pow(self.qty_decimals()))
@@ -236,7 +241,7 @@ fn base_item(index: usize, category: usize, role: Role, random: &mut Random) -> 
         inner_pack: 1,
         has_price_breaks: random.chance(0.3),
         in_backup: false,
-        safety: random.between(1.1, 2.3),
+        safety: random.between(0.7, 2.0),
         planner_bias: random.log_normal(0.03, 0.1),
     }
 }
@@ -254,7 +259,7 @@ fn settle_rate(item: &mut Item, families: &[Vec<f64>], random: &mut Random) {
             item.batch * random.log_normal(0.05f64.ln(), 0.4).clamp(0.02, 0.12)
         }
         // What nobody would launch is not launched.
-        Role::New | Role::Launching | Role::Presale => rate.max(0.5),
+        Role::New | Role::Launching | Role::Presale => rate.max(1.0),
         Role::Regular | Role::PhaseOut => rate.max(0.02),
     };
     item.log_rate = (rate * item.scale()).ln();
@@ -360,4 +365,21 @@ fn choose_supply(item: &mut Item, suppliers: &[Supplier], random: &mut Random) {
     item.in_backup = item.shelf_life_days.is_none()
         && item.role == Role::Regular
         && (item.index % 20 == 4 || item.index == CATEGORIES.len() + 1);
+}
+
+/// A quantity in smallest units that is written in base units.
+pub struct Shown {
+    qty: i64,
+    decimals: usize,
+}
+
+impl std::fmt::Display for Shown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.decimals == 0 {
+            return write!(f, "{}", self.qty);
+        }
+        let per_base = 10i64.pow(self.decimals as u32);
+        let (whole, part) = (self.qty / per_base, self.qty % per_base);
+        write!(f, "{whole}.{part:0width$}", width = self.decimals)
+    }
 }

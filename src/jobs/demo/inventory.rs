@@ -14,6 +14,9 @@ use super::world::World;
 /// Selling hours in a day; availability is reported in whole hours.
 const SELLING_HOURS: f64 = 14.0;
 
+/// No shelf shows fewer, in base_uom, however slow the item.
+const SHELF_FACING: f64 = 3.0;
+
 /// Share of the online shoppers who wait for an item that has run out.
 const WAITING_SHARE: f64 = 0.15;
 
@@ -362,10 +365,10 @@ impl<'a> Simulation<'a> {
         let spread = (daily_variance(self.item, rate) * cover).sqrt();
         let level = rate * cover + self.item.safety * spread;
         let shelf_cap = self.item.shelf_life_days.map_or(f64::INFINITY, |life| {
-            let fresh_days = if node.shop.is_some() { 0.75 } else { 0.5 } * f64::from(life);
+            let fresh_days = if node.shop.is_some() { 0.8 } else { 0.65 } * f64::from(life);
             rate * fresh_days.max(1.5)
         });
-        level.min(shelf_cap).max(self.item.scale().min(2.0)).max(1.0)
+        level.min(shelf_cap).max(self.item.scale() * SHELF_FACING)
     }
 
     /// Daily sales of the last four weeks over the time in stock.

@@ -55,8 +55,9 @@ pub const HEADERS: [(&str, &str); 16] = [
 
 pub const CURRENCY: &str = "CNY";
 
-/// Transfers between own locations are kept for so many days, purchases for ever.
-const TRANSFER_DAYS_KEPT: i32 = 90;
+/// Received orders stay in the upstream's system for so many days.
+const PURCHASE_DAYS_KEPT: i32 = 400;
+const TRANSFER_DAYS_KEPT: i32 = 60;
 
 /// A field as CSV wants it.
 pub fn quoted(field: &str) -> String {
@@ -152,8 +153,8 @@ pub fn supply_terms(out: &mut String, world: &World, item: &Item) {
                 rank + 1,
                 supplier.promised_days,
                 supplier.review_days,
-                item.moq,
-                item.case_pack,
+                item.shown(item.moq),
+                item.shown(item.case_pack),
                 item.cost_minor,
             );
         }
@@ -178,8 +179,8 @@ fn transfer(out: &mut String, item: &Item, to: usize, from: usize, lead_days: i3
         LOCATIONS[to].location_id,
         LOCATIONS[from].location_id,
         if from == BACKUP { 9 } else { 1 },
-        item.inner_pack,
-        item.inner_pack,
+        item.shown(item.inner_pack),
+        item.shown(item.inner_pack),
         optional(item.shelf_life_days),
     );
 }
@@ -225,7 +226,8 @@ pub fn sales(
         let out = &mut months[world.month_of(t)];
         out.push_str(&head);
         out.push_str(world.date_text(t));
-        let _ = write!(out, ",{qty},{back},{revenue},{price},");
+        let (sold, back) = (item.shown(qty), item.shown(back));
+        let _ = write!(out, ",{sold},{back},{revenue},{price},");
         let depth = commerce.promo_depth[t];
         if depth > 0.0 {
             let _ = write!(out, "{depth}");
@@ -268,20 +270,22 @@ pub fn stock(out: &mut String, lots: &mut String, world: &World, item: &Item, co
             out,
             "{},{place},{date},{},{},{}",
             item.item_id,
-            count.on_hand,
-            count.reserved,
-            count.backordered
+            item.shown(count.on_hand),
+            item.shown(count.reserved),
+            item.shown(count.backordered)
         );
         for lot in count.lots.iter().filter(|lot| lot.expires != NEVER) {
             let expires_on = world.date(lot.expires);
-            row!(lots, "{},{place},{date},L{expires_on},{},{expires_on}", item.item_id, lot.qty);
+            let qty = item.shown(lot.qty);
+            row!(lots, "{},{place},{date},L{expires_on},{qty},{expires_on}", item.item_id);
         }
     }
     if item.in_backup {
         let rate = item.log_rate.exp() * item.shops.len() as f64;
         let on_hand = (rate * 25.0).ceil() as i64;
         let date = world.date_text(world.days() - 1);
-        row!(out, "{},{},{date},{on_hand},0,0", item.item_id, LOCATIONS[BACKUP].location_id);
+        let (place, on_hand) = (LOCATIONS[BACKUP].location_id, item.shown(on_hand));
+        row!(out, "{},{place},{date},{on_hand},0,0", item.item_id);
     }
 }
 
@@ -291,8 +295,9 @@ pub fn purchase_orders(out: &mut String, world: &World, item: &Item, history: &I
     orders.sort_by_key(|(order, _)| (order.ordered_day, order.location));
     let mut written = 0;
     for (number, (order, received)) in orders.into_iter().enumerate() {
-        let recent = order.ordered_day >= world.days() as i32 - TRANSFER_DAYS_KEPT;
-        if order.supplier.is_none() && received && !recent {
+        let purchased = order.supplier.is_some();
+        let kept = if purchased { PURCHASE_DAYS_KEPT } else { TRANSFER_DAYS_KEPT };
+        if received && order.ordered_day < world.days() as i32 - kept {
             continue;
         }
         written += 1;
@@ -322,8 +327,8 @@ fn purchase_order(
         world.date(order.ordered_day),
         world.date(order.expected_day),
         optional(received.then(|| world.date(order.due_day))),
-        order.qty,
-        if received { order.arriving_qty() } else { 0 },
+        item.shown(order.qty),
+        item.shown(if received { order.arriving_qty() } else { 0 }),
         optional(cost),
         if received { "received" } else { "open" },
     );

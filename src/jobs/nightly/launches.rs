@@ -79,10 +79,11 @@ pub fn forecast_launches(
             })
         });
         let sales = night.panel.series(i);
+        let launched = facts.items[key.item].launched_on;
         let factors = shapes.get(&night.meta[i].category).map_or(&[][..], Vec::as_slice);
         let item = NewItem {
-            launched: facts.items[key.item].launched_on,
-            sales: own_sales(sales),
+            launched,
+            sales: if launched.is_some() { sales } else { since_first_sale(sales) },
             interest: interest[key.item],
             factors: DayFactors { start: facts.business_date, values: factors },
         };
@@ -108,8 +109,9 @@ pub fn forecast_launches(
     reasons
 }
 
-/// From the first sale on: the days before it were before the launch.
-fn own_sales(series: Series) -> Series {
+/// Where no launch date is known, the days before the first sale were before the launch. Where one
+/// is known, days without a sale after it are evidence.
+fn since_first_sale(series: Series) -> Series {
     let first = series.sold.iter().position(|&sold| sold > 0.0).unwrap_or(series.len());
     Series {
         start: series.start + first as i32,
@@ -118,15 +120,17 @@ fn own_sales(series: Series) -> Series {
     }
 }
 
+/// Days count from the first sign of interest within the window: a day without a view is a day.
 fn interest_by_item(facts: &Facts, index: &Index) -> Vec<Interest> {
     let from = facts.business_date - INTEREST_DAYS;
     let mut interest = vec![Interest::default(); facts.items.len()];
     for row in facts.behaviour.iter().filter(|row| row.date >= from) {
         let Some(item) = index.item(&row.item_id) else { continue };
-        interest[item].views += row.views as f64;
-        interest[item].carts += row.carts as f64;
-        interest[item].favourites += row.favourites as f64;
-        interest[item].days += 1.0;
+        let interest = &mut interest[item];
+        interest.views += row.views as f64;
+        interest.carts += row.carts as f64;
+        interest.favourites += row.favourites as f64;
+        interest.days = interest.days.max(f64::from(facts.business_date - row.date));
     }
     interest
 }

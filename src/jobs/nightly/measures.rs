@@ -2,6 +2,7 @@
 
 use granary_models::forecast::demand_class::DemandClass;
 use granary_models::forecast::sku_forecast::SkuForecast;
+use granary_models::policy::terms::SupplyKind;
 
 use super::facts::Facts;
 use super::panel::NightPanel;
@@ -51,28 +52,30 @@ pub fn xyz(forecast: &SkuForecast) -> &'static str {
 }
 
 pub fn kpis(facts: &Facts, planned: &Planned) -> Vec<KpiRow> {
-    let mut demand_minor = 0.0;
-    let mut lost_minor = 0.0;
-    let mut lost_without_minor = 0.0;
-    let mut waste_minor = 0.0;
     let mut stock_minor = 0.0;
+    let mut waste_minor = 0.0;
     for place in &planned.places {
         let item = &facts.items[place.item];
-        let cost = item.unit_cost_minor.or(facts.defaults.unit_cost_minor).unwrap_or(1) as f64
-            / 10f64.powi(item.qty_decimals as i32);
-        let kpi = &place.plan.kpi;
-        demand_minor += kpi.expected_demand * cost;
-        lost_minor += kpi.expected_lost * cost;
-        lost_without_minor += kpi.expected_lost_without * cost;
-        waste_minor += kpi.expected_waste * cost;
-        stock_minor += kpi.stock_value_minor as f64;
+        let cost = item.unit_cost_minor.or(facts.defaults.unit_cost_minor).unwrap_or(0) as f64;
+        stock_minor += place.plan.kpi.stock_value_minor as f64;
+        waste_minor += place.plan.kpi.expected_waste * cost / 10f64.powi(item.qty_decimals as i32);
     }
-    let fill = |lost: f64| if demand_minor > 0.0 { 1.0 - lost / demand_minor } else { 1.0 };
-    vec![
+    // Each line is judged on the demand between its arrival and the next order's, which is what it
+    // is there to serve; weights are what that demand costs a day.
+    let (mut weights, mut with, mut without) = (0.0, 0.0, 0.0);
+    for line in planned.lines.iter().filter(|line| line.kind != SupplyKind::Transfer) {
+        let weight = line.facts.daily_demand * line.value_minor as f64 / line.qty.max(1) as f64;
+        weights += weight;
+        with += weight * line.facts.fill_with;
+        without += weight * line.facts.fill_without;
+    }
+    let mut kpis = vec![
         KpiRow { name: "stock_value_minor", value: stock_minor, unit: "minor" },
-        KpiRow { name: "expected_demand_minor", value: demand_minor, unit: "minor at cost" },
-        KpiRow { name: "expected_fill", value: fill(lost_minor), unit: "share" },
-        KpiRow { name: "expected_fill_without", value: fill(lost_without_minor), unit: "share" },
-        KpiRow { name: "expected_waste_minor", value: waste_minor, unit: "minor at cost" },
-    ]
+        KpiRow { name: "expected_waste_minor", value: waste_minor, unit: "minor" },
+    ];
+    if weights > 0.0 {
+        kpis.push(KpiRow { name: "expected_fill", value: with / weights, unit: "share" });
+        kpis.push(KpiRow { name: "expected_fill_without", value: without / weights, unit: "share" });
+    }
+    kpis
 }

@@ -275,6 +275,15 @@ pub async fn totals(db: &mut SqliteConnection, run_id: &str) -> sqlx::Result<Vec
     query.build_query_as().fetch_all(db).await
 }
 
+/// The currency of most of the plan's lines; empty without lines.
+pub fn main_currency(totals: &[Total]) -> &str {
+    let mut lines: std::collections::BTreeMap<&str, i64> = std::collections::BTreeMap::new();
+    for total in totals {
+        *lines.entry(&total.currency).or_default() += total.lines;
+    }
+    lines.into_iter().max_by_key(|&(_, lines)| lines).map_or("", |(currency, _)| currency)
+}
+
 /// A value of a filter and how many lines have it.
 #[derive(Clone, Debug, PartialEq, Serialize, FromRow)]
 pub struct Choice {
@@ -321,10 +330,12 @@ pub async fn finding_groups(
     run_id: &str,
 ) -> sqlx::Result<Vec<FindingGroup>> {
     sqlx::query_as(
-        "SELECT severity, code, count(*) AS findings, sum(occurrences) AS occurrences, \
-           (SELECT detail FROM finding f2 WHERE f2.run_id = f.run_id \
-            AND f2.finding_no = min(f.finding_no)) AS example \
-         FROM finding f WHERE run_id = ? GROUP BY severity, code \
+        "SELECT severity, code, findings, occurrences, first.detail AS example FROM \
+           (SELECT severity, code, count(*) AS findings, sum(occurrences) AS occurrences, \
+              min(finding_no) AS first_no FROM finding WHERE run_id = ?1 \
+            GROUP BY severity, code) \
+         JOIN (SELECT finding_no, detail FROM finding WHERE run_id = ?1) first \
+           ON first.finding_no = first_no \
          ORDER BY CASE severity WHEN 'error' THEN 0 WHEN 'warning' THEN 1 ELSE 2 END, \
            occurrences DESC, code",
     )

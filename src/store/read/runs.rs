@@ -126,6 +126,14 @@ pub async fn dates_with_run(
     .await
 }
 
+/// The first business date that a job ever had a run for.
+pub async fn first_date(db: &mut SqliteConnection, job: &str) -> sqlx::Result<Option<String>> {
+    sqlx::query_scalar("SELECT min(business_date) FROM run WHERE job = ?")
+        .bind(job)
+        .fetch_one(db)
+        .await
+}
+
 /// Starts of a job for one business date, newest first.
 pub async fn attempts_of(
     db: &mut SqliteConnection,

@@ -1,0 +1,99 @@
+//! The same as the pages, for programs.
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use chrono::Utc;
+use serde_json::json;
+
+use super::params::PlanParams;
+use super::{App, Failure, reading};
+use crate::jobs::due;
+use crate::store::read::lines;
+use crate::store::read::runs;
+use crate::store::read::sku;
+
+fn not_found(what: &str) -> Response {
+    (StatusCode::NOT_FOUND, Json(json!({ "error": what }))).into_response()
+}
+
+/// One page of the plan's lines with the totals of all.
+pub async fn plan(
+    State(app): State<App>,
+    Query(params): Query<PlanParams>,
+) -> Result<Response, Failure> {
+    reading(&app, async move |_, mut db| {
+        let Some(run) = runs::find(&mut db, &params.choice()).await? else {
+            return Ok(not_found("no such plan"));
+        };
+        let query = params.query(&run.run_id);
+        let found = lines::lines(&mut db, &query).await?;
+        let matching = lines::count_lines(&mut db, &query).await?;
+        Ok(Json(json!({
+            "run": run,
+            "totals": lines::totals(&mut db, &run.run_id).await?,
+            "lines_matching": matching,
+            "page": params.page(),
+            "per_page": params.page_size(),
+            "pages": matching.max(1).div_euclid(params.page_size())
+                + i64::from(matching.max(1) % params.page_size() > 0),
+            "lines": found,
+        }))
+        .into_response())
+    })
+    .await
+}
+
+/// Everything known of one item at one location; the file is the location's id with `.json`.
+pub async fn sku(
+    State(app): State<App>,
+    Path((item_id, location_file)): Path<(String, String)>,
+    Query(params): Query<PlanParams>,
+) -> Result<Response, Failure> {
+    let Some(location_id) = location_file.strip_suffix(".json").map(str::to_owned) else {
+        return Ok(not_found("the address ends in .json"));
+    };
+    reading(&app, async move |_, mut db| {
+        let Some(run) = runs::find(&mut db, &params.choice()).await? else {
+            return Ok(not_found("no such plan"));
+        };
+        match sku::load(&mut db, &run, &item_id, &location_id).await? {
+            Some(sku) => Ok(Json(sku).into_response()),
+            None => Ok(not_found("no such item at this location")),
+        }
+    })
+    .await
+}
+
+/// 200 while the database answers, 503 otherwise; the last success of every job.
+pub async fn health(State(app): State<App>) -> Response {
+    let report = reading(&app, async move |app, mut db| {
+        let mut jobs = Vec::new();
+        for job in app.jobs.values() {
+            let status = due::status(&mut db, job, Utc::now()).await?;
+            jobs.push(json!({
+                "job": status.job,
+                "last_success_business_date":
+                    status.last_success.as_ref().map(|attempt| attempt.business_date.clone()),
+                "last_success_finished_at":
+                    status.last_success.as_ref().and_then(|attempt| attempt.finished_at.clone()),
+                "last_outcome": status.last.as_ref().map(|attempt| attempt.outcome.clone()),
+                "next_due_at": status.next_due_at,
+            }));
+        }
+        Ok(jobs)
+    })
+    .await;
+    let version = env!("CARGO_PKG_VERSION");
+    match report {
+        Ok(jobs) => {
+            Json(json!({ "version": version, "database": "ok", "jobs": jobs })).into_response()
+        }
+        Err(failure) => {
+            tracing::error!("health check failed: {:#}", failure.0);
+            let body = json!({ "version": version, "database": "failed", "jobs": [] });
+            (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
+        }
+    }
+}

@@ -1,0 +1,350 @@
+//! Charts over days as inline SVG: no script, no fonts, colours from the page's style sheet.
+//!
+//! A chart says what it shows in `title` and `desc`; the page puts its numbers in a table below.
+
+use std::fmt::Write;
+
+use granary_models::calendar::Day;
+
+const WIDTH: f64 = 960.0;
+const HEIGHT: f64 = 280.0;
+const LEFT: f64 = 54.0;
+const RIGHT: f64 = 12.0;
+const TOP: f64 = 12.0;
+const BOTTOM: f64 = 34.0;
+
+/// What is drawn from day `from` of the chart on, in this order from back to front.
+pub enum Layer {
+    /// A bar per day; `class` of each.
+    Bars {
+        from: usize,
+        values: Vec<f64>,
+        classes: Vec<&'static str>,
+    },
+    Band {
+        from: usize,
+        low: Vec<f64>,
+        high: Vec<f64>,
+        class: &'static str,
+    },
+    Line {
+        from: usize,
+        values: Vec<f64>,
+        class: &'static str,
+    },
+    /// A mark below the axis on each of these days.
+    Marks {
+        days: Vec<usize>,
+        class: &'static str,
+    },
+    /// An arrow on the axis on each of these days.
+    Arrows {
+        days: Vec<usize>,
+        class: &'static str,
+    },
+    /// An upright line before a day, with a word.
+    Divider {
+        day: usize,
+        label: &'static str,
+    },
+}
+
+pub struct Chart {
+    /// Distinguishes the ids of several charts of one page.
+    pub id: &'static str,
+    pub title: String,
+    pub description: String,
+    pub first: Day,
+    pub days: usize,
+    pub layers: Vec<Layer>,
+    /// What a reader sees on resting on a day; one per day.
+    pub notes: Vec<String>,
+}
+
+impl Chart {
+    /// The SVG element. A chart without days is empty text.
+    pub fn svg(&self) -> String {
+        if self.days == 0 {
+            return String::new();
+        }
+        let scale = Scale::of(self);
+        let mut svg = String::new();
+        // Writing into a String cannot fail.
+        let _ = self.write(&mut svg, &scale);
+        svg
+    }
+
+    fn write(&self, out: &mut String, scale: &Scale) -> std::fmt::Result {
+        let id = self.id;
+        write!(
+            out,
+            "<svg class=\"chart\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" \
+             aria-labelledby=\"{id}-title {id}-desc\"><title id=\"{id}-title\">{}</title>\
+             <desc id=\"{id}-desc\">{}</desc>",
+            escaped(&self.title),
+            escaped(&self.description)
+        )?;
+        self.write_axes(out, scale)?;
+        for layer in &self.layers {
+            write_layer(out, scale, layer)?;
+        }
+        for (day, note) in self.notes.iter().enumerate().take(self.days) {
+            write!(
+                out,
+                "<rect class=\"day\" x=\"{:.1}\" y=\"{TOP}\" width=\"{:.2}\" height=\"{:.1}\">\
+                 <title>{}</title></rect>",
+                scale.x(day as f64),
+                scale.step,
+                HEIGHT - TOP - BOTTOM,
+                escaped(note)
+            )?;
+        }
+        out.write_str("</svg>")
+    }
+
+    fn write_axes(&self, out: &mut String, scale: &Scale) -> std::fmt::Result {
+        for &tick in &scale.ticks {
+            let y = scale.y(tick);
+            let class = if tick == 0.0 { "axis" } else { "grid" };
+            write!(
+                out,
+                "<line class=\"{class}\" x1=\"{LEFT}\" x2=\"{}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>\
+                 <text class=\"tick\" x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
+                WIDTH - RIGHT,
+                LEFT - 6.0,
+                y + 3.5,
+                tick_label(tick)
+            )?;
+        }
+        let weeks = (self.days as f64 / 7.0 / 10.0).ceil().max(1.0) as i32;
+        let monday = (7 - self.first.weekday() as i32) % 7;
+        let mut day = monday;
+        while day < self.days as i32 {
+            let x = scale.x(f64::from(day));
+            let date = (self.first + day).to_date().format("%-d %b");
+            write!(
+                out,
+                "<line class=\"notch\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{0:.1}\" y2=\"{1:.1}\"/>\
+                 <text class=\"tick\" x=\"{x:.1}\" y=\"{2:.1}\">{date}</text>",
+                HEIGHT - BOTTOM,
+                HEIGHT - BOTTOM + 4.0,
+                HEIGHT - 6.0
+            )?;
+            day += 7 * weeks;
+        }
+        Ok(())
+    }
+}
+
+/// Days to the right, values upwards.
+struct Scale {
+    step: f64,
+    low: f64,
+    high: f64,
+    ticks: Vec<f64>,
+}
+
+impl Scale {
+    fn of(chart: &Chart) -> Scale {
+        let mut low: f64 = 0.0;
+        let mut high: f64 = 0.0;
+        for layer in &chart.layers {
+            let series: [&[f64]; 2] = match layer {
+                Layer::Bars { values, .. } | Layer::Line { values, .. } => [values, &[]],
+                Layer::Band { low, high, .. } => [low, high],
+                Layer::Marks { .. } | Layer::Arrows { .. } | Layer::Divider { .. } => [&[], &[]],
+            };
+            for &value in series.into_iter().flatten().filter(|value| value.is_finite()) {
+                low = low.min(value);
+                high = high.max(value);
+            }
+        }
+        if high == low {
+            high = low + 1.0;
+        }
+        let tick = nice_step((high - low) / 5.0);
+        let first = (low / tick).floor();
+        let count = ((high / tick).ceil() - first).clamp(1.0, 20.0) as i32;
+        let ticks: Vec<f64> = (0..=count).map(|n| (first + f64::from(n)) * tick).collect();
+        Scale {
+            step: (WIDTH - LEFT - RIGHT) / chart.days as f64,
+            low: ticks[0],
+            high: ticks[ticks.len() - 1],
+            ticks,
+        }
+    }
+
+    fn x(&self, day: f64) -> f64 {
+        LEFT + day * self.step
+    }
+
+    fn middle(&self, day: usize) -> f64 {
+        self.x(day as f64 + 0.5)
+    }
+
+    fn y(&self, value: f64) -> f64 {
+        let share = (value.clamp(self.low, self.high) - self.low) / (self.high - self.low);
+        HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM)
+    }
+}
+
+/// The smallest of 1, 2, 2.5 and 5 times a power of ten that is not below `rough`.
+fn nice_step(rough: f64) -> f64 {
+    let power = 10f64.powf(rough.log10().floor());
+    [1.0, 2.0, 2.5, 5.0, 10.0]
+        .into_iter()
+        .map(|factor| factor * power)
+        .find(|&step| step >= rough * (1.0 - 1e-9))
+        .unwrap_or(10.0 * power)
+}
+
+fn tick_label(value: f64) -> String {
+    let text = match value.abs() {
+        size if size >= 1e6 => return format!("{}M", trimmed(value / 1e6)),
+        size if size >= 1e4 => return format!("{}k", trimmed(value / 1e3)),
+        _ => trimmed(value),
+    };
+    text
+}
+
+fn trimmed(value: f64) -> String {
+    let text = format!("{value:.2}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+fn write_layer(out: &mut String, scale: &Scale, layer: &Layer) -> std::fmt::Result {
+    match layer {
+        Layer::Bars { from, values, classes } => {
+            let gap = if scale.step > 4.0 { 1.0 } else { 0.2 };
+            for (n, &value) in values.iter().enumerate().filter(|(_, value)| value.is_finite()) {
+                let (x, y) = (scale.x((from + n) as f64), scale.y(value.max(0.0)));
+                let class = classes.get(n).copied().unwrap_or_default();
+                write!(
+                    out,
+                    "<rect class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{:.2}\" \
+                     height=\"{:.1}\"/>",
+                    (scale.step - gap).max(0.5),
+                    scale.y(0.0) - y
+                )?;
+            }
+        }
+        Layer::Band { from, low, high, class } => {
+            write!(out, "<path class=\"{class}\" d=\"")?;
+            write_points(out, scale, *from, high.iter().copied().enumerate(), 'M')?;
+            let back = low.iter().copied().enumerate().rev();
+            write_points(out, scale, *from, back, 'L')?;
+            out.write_str("Z\"/>")?;
+        }
+        Layer::Line { from, values, class } => {
+            write!(out, "<path class=\"{class}\" d=\"")?;
+            write_points(out, scale, *from, values.iter().copied().enumerate(), 'M')?;
+            out.write_str("\"/>")?;
+        }
+        Layer::Marks { days, class } => {
+            for &day in days {
+                let (x, y) = (scale.x(day as f64), HEIGHT - BOTTOM + 5.0);
+                let width = (scale.step - 0.5).max(1.0);
+                write!(
+                    out,
+                    "<rect class=\"{class}\" x=\"{x:.1}\" y=\"{y}\" width=\"{width:.2}\" \
+                     height=\"4\"/>"
+                )?;
+            }
+        }
+        Layer::Arrows { days, class } => {
+            for &day in days {
+                let (x, y) = (scale.middle(day), scale.y(0.0));
+                write!(out, "<path class=\"{class}\" d=\"M{x:.1} {:.1}l-5 9h10Z\"/>", y - 12.0)?;
+            }
+        }
+        Layer::Divider { day, label } => {
+            let x = scale.x(*day as f64);
+            write!(
+                out,
+                "<line class=\"divider\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{TOP}\" y2=\"{:.1}\"/>\
+                 <text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
+                HEIGHT - BOTTOM,
+                x + 5.0,
+                TOP + 10.0,
+                escaped(label)
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn write_points(
+    out: &mut String,
+    scale: &Scale,
+    from: usize,
+    points: impl Iterator<Item = (usize, f64)>,
+    first: char,
+) -> std::fmt::Result {
+    let mut command = first;
+    for (day, value) in points.filter(|(_, value)| value.is_finite()) {
+        write!(out, "{command}{:.1} {:.1}", scale.middle(from + day), scale.y(value))?;
+        command = 'L';
+    }
+    Ok(())
+}
+
+/// Text for an element or a quoted attribute.
+pub fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for sign in text.chars() {
+        match sign {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&#39;"),
+            sign if sign.is_control() && sign != '\n' => safe.push('\u{fffd}'),
+            sign => safe.push(sign),
+        }
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chart(days: usize, layers: Vec<Layer>) -> String {
+        Chart {
+            id: "c",
+            title: "a <b> & \"c\"".into(),
+            description: String::new(),
+            first: Day(20_000),
+            days,
+            layers,
+            notes: Vec::new(),
+        }
+        .svg()
+    }
+
+    #[test]
+    fn no_value_breaks_a_chart() {
+        for values in [vec![], vec![0.0; 3], vec![f64::NAN, f64::INFINITY, 1.0], vec![-5.0, 1e300]]
+        {
+            let svg = chart(3, vec![Layer::Line { from: 0, values, class: "line" }]);
+            assert!(svg.ends_with("</svg>"), "{svg}");
+            assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
+        }
+        assert_eq!(chart(0, Vec::new()), "");
+    }
+
+    #[test]
+    fn words_are_escaped() {
+        assert!(chart(2, Vec::new()).contains("a &lt;b&gt; &amp; &quot;c&quot;"));
+    }
+
+    #[test]
+    fn ticks_are_round_numbers() {
+        for (rough, step) in [(0.9, 1.0), (1.0, 1.0), (1.1, 2.0), (23.0, 25.0), (0.03, 0.05)] {
+            assert!((nice_step(rough) - step).abs() < 1e-9, "{rough} {}", nice_step(rough));
+        }
+        for (value, label) in [(0.0, "0"), (2.5, "2.5"), (12_500.0, "12.5k"), (2e6, "2M")] {
+            assert_eq!(tick_label(value), label);
+        }
+    }
+}

@@ -5,8 +5,9 @@ use std::collections::{HashMap, HashSet};
 use crate::config::{Batch, Books, Origin, Problem, RejectCode, Rejection, Symbols, Table, Value};
 
 use super::chunk::{Cell, Chunk};
+use super::condition::Test;
 use super::map::{Combine, Condition, Conflict, Rule as RuleText, UnknownPolicy};
-use super::rule::{Headers, Rule, Shared, Test};
+use super::rule::{Headers, Rule, Shared};
 
 /// Decimals of quantities, by item; an item that is not listed has the default.
 #[derive(Clone, Debug, Default)]
@@ -49,6 +50,13 @@ pub struct Compiled {
     when: Option<Test>,
     /// Source columns that the table's rows depend on.
     pub sources: Vec<usize>,
+}
+
+/// What every row of a load is read with.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    pub shared: &'a Shared,
+    pub scales: &'a Scales,
 }
 
 /// Gathers one table's rows over all files.
@@ -128,8 +136,7 @@ impl Intake {
         excluded: &[Option<Problem>],
         file: u32,
         compiled: &mut Compiled,
-        shared: &Shared,
-        scales: &Scales,
+        context: Context,
         symbols: &mut Symbols,
     ) {
         let mut row_values = vec![Value::Null; compiled.rules.len()];
@@ -154,7 +161,7 @@ impl Intake {
                 }
                 self.seen_misses += 1;
             }
-            match self.row(chunk, row, compiled, shared, scales, symbols, &mut row_values) {
+            match self.row(chunk, row, compiled, context, symbols, &mut row_values) {
                 Ok(()) => {
                     if let Some(seen) = &mut self.seen {
                         seen.insert(bytes.as_slice().into());
@@ -169,28 +176,26 @@ impl Intake {
         }
     }
 
-    #[allow(clippy::too_many_arguments)] // one call, from `take`, with everything a row needs
     fn row(
         &self,
         chunk: &Chunk,
         row: usize,
         compiled: &mut Compiled,
-        shared: &Shared,
-        scales: &Scales,
+        context: Context,
         symbols: &mut Symbols,
         values: &mut [Value],
     ) -> Result<(), (&'static str, Problem)> {
-        let mut decimals = scales.default;
+        let mut decimals = context.scales.default;
         // Key columns come first, so the item is known before its first quantity.
         for (at, rule) in compiled.rules.iter_mut().enumerate() {
             let value = rule
-                .value(chunk, row, decimals, shared.hash_key.as_ref(), symbols)
+                .value(chunk, row, decimals, context.shared.hash_key.as_ref(), symbols)
                 .map_err(|problem| (rule.column.name, problem))?;
             values[at] = value;
             if Some(at) == self.item_at
                 && let Value::Symbol(item) = value
             {
-                decimals = scales.of(symbols.text(item));
+                decimals = context.scales.of(symbols.text(item));
             }
         }
         if let Some((starts, ends)) = self.order

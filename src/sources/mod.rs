@@ -1,6 +1,7 @@
 //! Reading files: bytes to typed rows, with every row accounted for.
 
 mod chunk;
+mod condition;
 mod delimited;
 mod intake;
 mod map;
@@ -8,6 +9,7 @@ mod parquet;
 pub mod parse;
 mod rule;
 mod settle;
+mod words;
 mod workbook;
 
 use std::collections::BTreeMap;
@@ -24,9 +26,10 @@ pub use intake::Scales;
 pub use map::{Defaults, Map};
 
 use chunk::{Chunk, ChunkReader};
-use intake::{Compiled, Feed, Intake};
+use condition::Test;
+use intake::{Compiled, Context as RowContext, Feed, Intake};
 use map::{Combine, Rule as RuleText, UnknownPolicy};
-use rule::{Headers, Shared, Test};
+use rule::{Headers, Shared};
 
 /// Quantities over this, in base units, are absurd unless the map says otherwise.
 pub const MAX_QTY_DEFAULT: i64 = 10_000_000;
@@ -334,7 +337,7 @@ pub fn read(
                 &mut intakes,
                 &mut plans,
                 &tests,
-                (&shared, scales),
+                RowContext { shared: &shared, scales },
                 &mut symbols,
             );
             rows_read += chunk.len() as u64;
@@ -359,7 +362,7 @@ fn take(
     intakes: &mut [Intake],
     plans: &mut [Compiled],
     tests: &[(Test, &str)],
-    (shared, scales): (&Shared, &Scales),
+    context: RowContext,
     symbols: &mut Symbols,
 ) {
     let excluded: Vec<Option<Problem>> = if tests.is_empty() {
@@ -373,7 +376,7 @@ fn take(
             .collect()
     };
     for (intake, plan) in intakes.iter_mut().zip(plans) {
-        intake.take(chunk, &excluded, file, plan, shared, scales, symbols);
+        intake.take(chunk, &excluded, file, plan, context, symbols);
     }
 }
 

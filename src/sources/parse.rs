@@ -116,7 +116,8 @@ pub fn scaled(number: Number, shift: u32, round: bool, text: &str) -> Result<i64
                 return Err(remainder());
             }
             let half = unit / 2 * mantissa.signum();
-            Ok((i128::from(mantissa) + i128::from(half)).div_euclid_toward_zero(unit))
+            // A quotient of a 64-bit number by ten or more fits.
+            Ok(((i128::from(mantissa) + i128::from(half)) / i128::from(unit)) as i64)
         }
         Number::Float(value) => {
             let value = value * 10f64.powi(shift as i32);
@@ -131,17 +132,6 @@ pub fn scaled(number: Number, shift: u32, round: bool, text: &str) -> Result<i64
             }
             Ok(whole as i64)
         }
-    }
-}
-
-trait TowardZero {
-    fn div_euclid_toward_zero(self, unit: i64) -> i64;
-}
-
-impl TowardZero for i128 {
-    fn div_euclid_toward_zero(self, unit: i64) -> i64 {
-        // A quotient of a 64-bit number by ten or more fits.
-        (self / i128::from(unit)) as i64
     }
 }
 

@@ -5,12 +5,10 @@ use std::collections::HashMap;
 use crate::config::{Column, Kind, Need, Problem, RejectCode, Symbols, Value};
 
 use super::chunk::{Cell, Chunk, write_cell};
-use super::map::{Condition, RuleTable};
+use super::condition::Test;
+use super::map::RuleTable;
 use super::parse::{self, DateStyle, Number};
-
-/// Longest text of a cell.
-const TEXT_BYTES_MAX: usize = 1_000;
-const PRICE_BREAKS_BYTES_MAX: usize = 10_000;
+use super::words::{TEXT_BYTES_MAX, check_text, choice, currency, price_breaks, refuse};
 
 /// What all rules of a load share.
 #[derive(Debug, Clone)]
@@ -34,16 +32,6 @@ enum Input {
     Template(Vec<Part>),
     Hash(Vec<Part>),
     Fixed(Value),
-}
-
-#[derive(Debug)]
-pub struct Test {
-    column: usize,
-    is: Vec<String>,
-    is_whole: Vec<Option<i64>>,
-    prefix: Option<String>,
-    at_most: Option<f64>,
-    blank: bool,
 }
 
 /// How one column of a table is made of one file's cells.
@@ -109,75 +97,6 @@ impl Headers<'_> {
             parts.push(Part::Text(rest.to_owned()));
         }
         Ok(parts)
-    }
-}
-
-impl Test {
-    pub fn compile(condition: &Condition, headers: &Headers) -> anyhow::Result<Test> {
-        let tests = [
-            !condition.is.is_empty(),
-            condition.prefix.is_some(),
-            condition.at_most.is_some(),
-            condition.blank,
-        ];
-        anyhow::ensure!(
-            tests.contains(&true),
-            "a condition on `{}` needs `is`, `prefix`, `at_most` or `blank`",
-            condition.column
-        );
-        Ok(Test {
-            column: headers.find(&condition.column)?,
-            is_whole: condition.is.iter().map(|text| text.parse().ok()).collect(),
-            is: condition.is.clone(),
-            prefix: condition.prefix.clone(),
-            at_most: condition.at_most,
-            blank: condition.blank,
-        })
-    }
-
-    pub fn column(&self) -> usize {
-        self.column
-    }
-
-    pub fn holds(&self, chunk: &Chunk, row: usize) -> bool {
-        let cell = chunk.columns[self.column].get(row);
-        if self.blank {
-            let blank = match cell {
-                Cell::Null => true,
-                Cell::Text(text) => text.trim().is_empty(),
-                _ => false,
-            };
-            if !blank {
-                return false;
-            }
-        }
-        let listed = self.is.is_empty()
-            || match cell {
-                Cell::Int(value) => self.is_whole.contains(&Some(value)),
-                Cell::Text(text) => self.is.iter().any(|is| is == text.trim()),
-                other => {
-                    let mut text = String::new();
-                    write_cell(other, &mut text);
-                    self.is.contains(&text)
-                }
-            };
-        let prefixed = self.prefix.as_ref().is_none_or(|prefix| match cell {
-            Cell::Text(text) => text.trim_start().starts_with(prefix.as_str()),
-            other => {
-                let mut text = String::new();
-                write_cell(other, &mut text);
-                text.starts_with(prefix.as_str())
-            }
-        });
-        let small = self.at_most.is_none_or(|most| match cell {
-            Cell::Int(value) => value as f64 <= most,
-            Cell::Real(value) => value <= most,
-            Cell::Text(text) => {
-                parse::number(text.trim()).is_ok_and(|number| number.as_f64() <= most)
-            }
-            _ => false,
-        });
-        listed && prefixed && small
     }
 }
 
@@ -281,7 +200,7 @@ impl Rule {
             }
             other => other.to_string(),
         };
-        self.from_cell(Cell::Text(&text), 0, symbols).map_err(|problem| {
+        self.cell_value(Cell::Text(&text), 0, symbols).map_err(|problem| {
             anyhow::anyhow!("`{}` cannot be {text:?}: {}", self.column.name, problem.reason)
         })
     }
@@ -302,7 +221,7 @@ impl Rule {
             Input::Fixed(_) => {}
         }
         if let Some((test, _)) = &self.when {
-            add(test.column);
+            add(test.column());
         }
     }
 
@@ -322,22 +241,24 @@ impl Rule {
         }
         match &self.input {
             Input::Fixed(value) => Ok(self.of_item(*value, decimals)),
-            Input::Column(from) => self.from_cell(chunk.columns[*from].get(row), decimals, symbols),
+            Input::Column(from) => {
+                self.cell_value(chunk.columns[*from].get(row), decimals, symbols)
+            }
             Input::Product(a, b) => {
                 let (a, b) = (chunk.columns[*a].get(row), chunk.columns[*b].get(row));
                 match self.product(a, b)? {
-                    Some(number) => self.from_number(number, "", decimals),
+                    Some(number) => self.number_value(number, "", decimals),
                     None => self.missing(),
                 }
             }
             Input::Template(parts) => match fill(parts, chunk, row) {
-                Some(text) => self.from_cell(Cell::Text(&text), decimals, symbols),
+                Some(text) => self.cell_value(Cell::Text(&text), decimals, symbols),
                 None => self.missing(),
             },
             Input::Hash(parts) => match (fill(parts, chunk, row), hash_key) {
                 (Some(text), Some(key)) => {
                     let hash = blake3::keyed_hash(key, text.as_bytes()).to_hex();
-                    self.from_cell(Cell::Text(&hash[..32]), decimals, symbols)
+                    self.cell_value(Cell::Text(&hash[..32]), decimals, symbols)
                 }
                 _ => self.missing(),
             },
@@ -377,7 +298,7 @@ impl Rule {
         }))
     }
 
-    fn from_cell(
+    fn cell_value(
         &mut self,
         cell: Cell,
         decimals: u32,
@@ -392,7 +313,7 @@ impl Rule {
                 }
                 match self.values.get(text) {
                     Some(word) if word.is_empty() => return self.missing(),
-                    Some(word) => return self.clone_for_word(&word.clone(), decimals, symbols),
+                    Some(word) => return self.typed(Cell::Text(&word.clone()), decimals, symbols),
                     None => Cell::Text(text),
                 }
             }
@@ -404,22 +325,13 @@ impl Rule {
                     return self.missing();
                 }
                 match self.values.get(&text) {
-                    Some(word) => return self.clone_for_word(&word.clone(), decimals, symbols),
+                    Some(word) => return self.typed(Cell::Text(&word.clone()), decimals, symbols),
                     None => other,
                 }
             }
             other => other,
         };
         self.typed(cell, decimals, symbols)
-    }
-
-    fn clone_for_word(
-        &mut self,
-        word: &str,
-        decimals: u32,
-        symbols: &mut Symbols,
-    ) -> Result<Value, Problem> {
-        self.typed(Cell::Text(word), decimals, symbols)
     }
 
     fn typed(
@@ -441,7 +353,7 @@ impl Rule {
                     text.push_str(from);
                 }
                 match as_number(cell)? {
-                    Some(number) => self.from_number(number, &text, decimals),
+                    Some(number) => self.number_value(number, &text, decimals),
                     None => self.missing(),
                 }
             }
@@ -497,7 +409,7 @@ impl Rule {
         }
     }
 
-    fn from_number(&self, number: Number, text: &str, decimals: u32) -> Result<Value, Problem> {
+    fn number_value(&self, number: Number, text: &str, decimals: u32) -> Result<Value, Problem> {
         let own = &self.numbers;
         let mut number = number;
         if own.linear || own.clamp.is_some() {
@@ -588,12 +500,6 @@ fn default_value(need: Need, symbols: &mut Symbols) -> Value {
     }
 }
 
-fn refuse(cell: Cell, code: RejectCode, reason: &str) -> Problem {
-    let mut text = String::new();
-    write_cell(cell, &mut text);
-    Problem::new(code, &text, reason)
-}
-
 /// `None` for a null.
 fn as_number(cell: Cell) -> Result<Option<Number>, Problem> {
     match cell {
@@ -628,57 +534,4 @@ fn fill(parts: &[Part], chunk: &Chunk, row: usize) -> Option<String> {
         }
     }
     Some(text)
-}
-
-fn check_text(text: &str, bytes_max: usize) -> Result<(), Problem> {
-    if text.len() > bytes_max {
-        let reason = format!("{} bytes; at most {bytes_max} are kept", text.len());
-        return Err(Problem::new(RejectCode::ValueTooLong, text, reason));
-    }
-    if text.chars().any(char::is_control) {
-        let reason = "a line break, tab or other control character";
-        return Err(Problem::new(RejectCode::ControlCharacter, text, reason));
-    }
-    Ok(())
-}
-
-fn choice(cell: Cell, words: &[&str], symbols: &mut Symbols) -> Result<Value, Problem> {
-    let mut text = String::new();
-    write_cell(cell, &mut text);
-    match words.iter().find(|word| word.eq_ignore_ascii_case(&text)) {
-        Some(word) => Ok(Value::Symbol(symbols.intern(word))),
-        None => {
-            let reason = format!("want one of {}", words.join(", "));
-            Err(Problem::new(RejectCode::NotAChoice, &text, reason))
-        }
-    }
-}
-
-fn currency(cell: Cell, symbols: &mut Symbols) -> Result<Value, Problem> {
-    match cell {
-        Cell::Text(text) if text.len() == 3 && text.bytes().all(|b| b.is_ascii_uppercase()) => {
-            Ok(Value::Symbol(symbols.intern(text)))
-        }
-        other => Err(refuse(other, RejectCode::NotACurrency, "want three capital letters")),
-    }
-}
-
-fn price_breaks(cell: Cell, symbols: &mut Symbols) -> Result<Value, Problem> {
-    let Cell::Text(text) = cell else {
-        return Err(refuse(cell, RejectCode::NotPriceBreaks, "want JSON"));
-    };
-    check_text(text, PRICE_BREAKS_BYTES_MAX)?;
-    match serde_json::from_str::<Vec<(u64, u64)>>(text) {
-        Ok(breaks) if breaks.is_sorted_by(|a, b| a.0 < b.0) => {
-            Ok(Value::Symbol(symbols.intern(text)))
-        }
-        Ok(_) => {
-            let reason = "the quantities should grow";
-            Err(Problem::new(RejectCode::NotPriceBreaks, text, reason))
-        }
-        Err(_) => {
-            let reason = "want [[min_qty, unit_cost_minor], …]";
-            Err(Problem::new(RejectCode::NotPriceBreaks, text, reason))
-        }
-    }
 }

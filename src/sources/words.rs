@@ -1,0 +1,69 @@
+//! Cells that hold words of a certain form: free text, choices, currencies, price breaks.
+
+use crate::config::{Problem, RejectCode, Symbols, Value};
+
+use super::chunk::{Cell, write_cell};
+
+/// Longest text of a cell.
+pub const TEXT_BYTES_MAX: usize = 1_000;
+const PRICE_BREAKS_BYTES_MAX: usize = 10_000;
+
+/// A problem with the cell as a person would write it.
+pub fn refuse(cell: Cell, code: RejectCode, reason: &str) -> Problem {
+    let mut text = String::new();
+    write_cell(cell, &mut text);
+    Problem::new(code, &text, reason)
+}
+
+pub fn check_text(text: &str, bytes_max: usize) -> Result<(), Problem> {
+    if text.len() > bytes_max {
+        let reason = format!("{} bytes; at most {bytes_max} are kept", text.len());
+        return Err(Problem::new(RejectCode::ValueTooLong, text, reason));
+    }
+    if text.chars().any(char::is_control) {
+        let reason = "a line break, tab or other control character";
+        return Err(Problem::new(RejectCode::ControlCharacter, text, reason));
+    }
+    Ok(())
+}
+
+pub fn choice(cell: Cell, words: &[&str], symbols: &mut Symbols) -> Result<Value, Problem> {
+    let mut text = String::new();
+    write_cell(cell, &mut text);
+    match words.iter().find(|word| word.eq_ignore_ascii_case(&text)) {
+        Some(word) => Ok(Value::Symbol(symbols.intern(word))),
+        None => {
+            let reason = format!("want one of {}", words.join(", "));
+            Err(Problem::new(RejectCode::NotAChoice, &text, reason))
+        }
+    }
+}
+
+pub fn currency(cell: Cell, symbols: &mut Symbols) -> Result<Value, Problem> {
+    match cell {
+        Cell::Text(text) if text.len() == 3 && text.bytes().all(|b| b.is_ascii_uppercase()) => {
+            Ok(Value::Symbol(symbols.intern(text)))
+        }
+        other => Err(refuse(other, RejectCode::NotACurrency, "want three capital letters")),
+    }
+}
+
+pub fn price_breaks(cell: Cell, symbols: &mut Symbols) -> Result<Value, Problem> {
+    let Cell::Text(text) = cell else {
+        return Err(refuse(cell, RejectCode::NotPriceBreaks, "want JSON"));
+    };
+    check_text(text, PRICE_BREAKS_BYTES_MAX)?;
+    match serde_json::from_str::<Vec<(u64, u64)>>(text) {
+        Ok(breaks) if breaks.is_sorted_by(|a, b| a.0 < b.0) => {
+            Ok(Value::Symbol(symbols.intern(text)))
+        }
+        Ok(_) => {
+            let reason = "the quantities should grow";
+            Err(Problem::new(RejectCode::NotPriceBreaks, text, reason))
+        }
+        Err(_) => {
+            let reason = "want [[min_qty, unit_cost_minor], …]";
+            Err(Problem::new(RejectCode::NotPriceBreaks, text, reason))
+        }
+    }
+}

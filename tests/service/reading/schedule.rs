@@ -66,10 +66,9 @@ fn every_date_of_a_year_is_due_once_and_in_order() {
 #[test]
 fn the_catch_up_window_bounds_what_is_due() {
     let now = at("2025-10-20T00:00:00Z"); // 08:00 in Shanghai
-    for (catch_up_days, due) in [
-        (0, vec!["2025-10-20"]),
-        (2, vec!["2025-10-20", "2025-10-19", "2025-10-18"]),
-    ] {
+    for (catch_up_days, due) in
+        [(0, vec!["2025-10-20"]), (2, vec!["2025-10-20", "2025-10-19", "2025-10-18"])]
+    {
         let found = timetable("0 30 3 * * *", "Asia/Shanghai", catch_up_days).due_dates(now);
         assert_eq!(found, due.into_iter().map(day).collect::<Vec<_>>());
     }

@@ -77,7 +77,7 @@ codes! {
     NoLaunchSeen, "no_launch_seen", Info,
         "No item was launched within the history, so a new item is expected to sell evenly.";
     PromotionsCarried, "promotions_carried", Info,
-        "Promotions were seen but none are planned, so their recent mean depth was carried forward.";
+        "Promotions were seen but none are planned, so those of the last day were assumed to go on.";
     // Supply and planning.
     DefaultUsed, "default_used", Info,
         "Master data had no value; the default of the job's TOML or the import map was used.";

@@ -43,6 +43,8 @@ CREATE TABLE forecast_series (
     history_days   INTEGER NOT NULL,
     censored_days  INTEGER NOT NULL,
     daily_mean     REAL NOT NULL,      -- over the horizon
+    dispersion     REAL NOT NULL,      -- a day is negative binomial with variance mean + dispersion × mean²
+    correlation    REAL NOT NULL,      -- mean correlation of two days of the horizon
     components     TEXT NOT NULL DEFAULT '{}',  -- JSON: what the forecast is made of, for `explain`
     PRIMARY KEY (run_id, item_id, location_id)
 ) WITHOUT ROWID;

@@ -52,10 +52,13 @@ impl Finisher<'_> {
         let last_resort = if *class == DemandClass::Obsolete { Model::Tsb } else { Model::Mean };
         let wanted = choice.map_or(last_resort, |c| self.judge.models[c.best]);
         let mut findings = Vec::new();
-        let made = match self.blend(wanted, *class as usize, &history) {
+        let mut made = match self.blend(wanted, *class as usize, &history) {
             Some(made) => made,
             None => self.single(wanted, &history, &mut findings),
         };
+        if let Some(beta) = beta.as_deref().filter(|_| *class != DemandClass::Obsolete) {
+            self.add_events(i, beta, &mut made);
+        }
         let mut mean: Vec<f32> = made.mean.iter().map(|&m| clean(m)).collect();
         let observed = history.observed();
         if observed == 0 && !demand.is_empty() {
@@ -95,6 +98,23 @@ impl Finisher<'_> {
             censored_days: (demand.len() - observed) as u32,
         };
         (forecast, findings)
+    }
+
+    /// Holidays and peaks reach every forecast, also one whose model has no drivers: the weeks on
+    /// which it was chosen may have held no such day. What the recent level already contains of
+    /// events is taken out, and the pooled share has its own.
+    fn add_events(&self, i: usize, beta: &[f64], made: &mut Made) {
+        let Some((learner, _)) = self.learned else { return };
+        let without = 1.0 - made.pooled_share;
+        if without <= 0.0 {
+            return;
+        }
+        let history = self.judge.panel.series(i).len();
+        let [_, recent, ..] = learner.parts(i, beta, history.saturating_sub(28)..history);
+        for (day, mean) in made.mean.iter_mut().enumerate() {
+            let [_, events, ..] = learner.parts(i, beta, history + day..history + day + 1);
+            *mean *= (events / recent.max(1e-6)).powf(without);
+        }
     }
 
     fn single(&self, wanted: Model, history: &History, findings: &mut Vec<Finding>) -> Made {

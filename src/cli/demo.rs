@@ -73,7 +73,9 @@ pub async fn run(global: &Global, args: DemoArgs) -> anyhow::Result<Exit> {
     println!();
     plan::run(&global, PlanArgs::newest()).await?;
     let db = global.db.display();
-    println!("\nNext: granary --db {db} serve --no-jobs   the plan as a page on http://127.0.0.1:8787/");
+    println!(
+        "\nNext: granary --db {db} serve --no-jobs   the plan as a page on http://127.0.0.1:8787/"
+    );
     println!("      granary --db {db} plan --limit 50    and: explain, export, jobs, doctor");
     // A demo whose gates hold a line has shown what gates are for; it has not failed.
     Ok(Exit::Ok)

@@ -192,6 +192,8 @@ impl Rule {
         Ok(compiled)
     }
 
+    /// A value that the map itself gives. It is what the table shall hold, so the arithmetic for
+    /// the source column's values does not touch it.
     fn fixed(&mut self, value: &toml::Value, symbols: &mut Symbols) -> anyhow::Result<Value> {
         let text = match value {
             toml::Value::String(text) => text.clone(),
@@ -200,7 +202,11 @@ impl Rule {
             }
             other => other.to_string(),
         };
-        self.cell_value(Cell::Text(&text), 0, symbols).map_err(|problem| {
+        let (linear, abs) = (self.numbers.linear, self.numbers.abs);
+        (self.numbers.linear, self.numbers.abs) = (false, false);
+        let value = self.cell_value(Cell::Text(&text), 0, symbols);
+        (self.numbers.linear, self.numbers.abs) = (linear, abs);
+        value.map_err(|problem| {
             anyhow::anyhow!("`{}` cannot be {text:?}: {}", self.column.name, problem.reason)
         })
     }

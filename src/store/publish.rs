@@ -60,6 +60,8 @@ pub struct ForecastSeriesRow {
     pub history_days: i64,
     pub censored_days: i64,
     pub daily_mean: f64,
+    pub dispersion: f64,
+    pub correlation: f64,
     pub components: String,
 }
 
@@ -267,8 +269,9 @@ async fn write_forecasts(
     rows: &RunRows,
 ) -> anyhow::Result<()> {
     let insert = "INSERT INTO forecast_series (run_id, item_id, location_id, demand_class, model, \
-                  runner_up, margin, history_days, censored_days, daily_mean, components) VALUES";
-    let mut bulk = Bulk::new(connection, insert, 11);
+                  runner_up, margin, history_days, censored_days, daily_mean, dispersion, \
+                  correlation, components) VALUES";
+    let mut bulk = Bulk::new(connection, insert, 13);
     for series in &rows.forecast_series {
         row!(
             bulk,
@@ -282,6 +285,8 @@ async fn write_forecasts(
             series.history_days,
             series.censored_days,
             series.daily_mean,
+            series.dispersion,
+            series.correlation,
             series.components.as_str(),
         );
     }

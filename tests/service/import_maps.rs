@@ -155,4 +155,10 @@ async fn fresh_retail_feeds_sales_items_stores_and_weather() {
     .await
     .expect("the first row of the file");
     assert_eq!(row, (500, 882, 0.118, 0.1875));
+    // Counted in the file: activity_flag is 1 on 37.23% of the days, on 36.34% with a discount.
+    let promoted: i64 = sqlx::query_scalar("SELECT count(*) FROM sales WHERE promo_depth > 0")
+        .fetch_one(&store.reader)
+        .await
+        .expect("a count");
+    assert_eq!(promoted, 1_380_890);
 }

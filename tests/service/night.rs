@@ -3,7 +3,6 @@
 mod support;
 
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use granary::config::{Exit, Refused};
 use granary::jobs::demo::DemoConfig;
@@ -51,8 +50,9 @@ fn start_night(shop: &Shop) -> Child {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_night_leaves_the_previous_plan_whole_and_the_next_one_finishes() {
     let shop = Shop::open(small()).await;
-    let job = nightly_job();
-    // The plan that readers hold on to is of the day before; its data is a day staler by then.
+    let mut job = nightly_job();
+    // The plan that readers hold on to is of the day before, when the last count was a month old.
+    job.freshness.stock_max_age_days = 40;
     let yesterday = shop.config.business_date - 1;
     let options = RunOptions { threads: 0, on_stage: &|_| {} };
     nightly::run(&shop.store, &job, yesterday, &options).await.expect("a night");

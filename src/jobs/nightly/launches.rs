@@ -1,6 +1,6 @@
 //! New items: what their neighbours did, scaled by the interest that shoppers show.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use granary_models::finding::{Code, Finding};
 use granary_models::forecast::demand_class::DemandClass;
@@ -21,6 +21,10 @@ use super::panel::{Index, NightPanel};
 const INTEREST_DAYS: i32 = 28;
 /// A neighbour at another location says less about this one's level.
 const OTHER_LOCATION_WEIGHT: f64 = 0.3;
+/// After a quarter an item speaks for itself.
+const LAUNCH_DAYS: i32 = 91;
+/// A series that begins this long after the panel was not there before.
+const SETTLED_DAYS: i32 = 28;
 /// Days at the head of the horizon that stand for ordinary ones in a launch's day factors.
 const ORDINARY_DAYS: usize = 7;
 
@@ -35,8 +39,9 @@ pub fn forecast_launches(
     forecasts: &mut [SkuForecast],
     findings: &mut Findings,
 ) -> LaunchReasons {
-    let new: Vec<usize> =
-        (0..forecasts.len()).filter(|&i| forecasts[i].class == DemandClass::New).collect();
+    let new: Vec<usize> = (0..forecasts.len())
+        .filter(|&i| forecasts[i].class == DemandClass::New && is_launch(facts, night, i))
+        .collect();
     if new.is_empty() {
         return LaunchReasons::new();
     }
@@ -109,6 +114,18 @@ pub fn forecast_launches(
     reasons
 }
 
+/// A series may have few days that were seen whole because it is new, or because it was mostly out of
+/// stock; only the first is a launch. Where no launch date is known, one that begins with the panel
+/// itself is older than it looks.
+fn is_launch(facts: &Facts, night: &NightPanel, i: usize) -> bool {
+    let panel_start = night.panel.start.iter().min().copied().unwrap_or(facts.business_date);
+    let unsold = night.panel.series(i).sold.iter().all(|&sold| sold == 0.0);
+    match facts.items[night.keys[i].item].launched_on {
+        Some(launched) => unsold || facts.business_date - launched <= LAUNCH_DAYS,
+        None => unsold || night.panel.start[i] - panel_start >= SETTLED_DAYS,
+    }
+}
+
 /// Where no launch date is known, the days before the first sale were before the launch. Where one
 /// is known, days without a sale after it are evidence.
 fn since_first_sale(series: Series) -> Series {
@@ -144,18 +161,17 @@ fn neighbours_of(
     established: &[usize],
     findings: &mut Findings,
 ) -> HashMap<usize, Neighbourhood> {
+    let names: BTreeSet<&str> = facts.items.iter().map(|item| item.category.as_str()).collect();
+    let number: HashMap<&str, u32> = names.into_iter().zip(0..).collect();
     let mut traits: Vec<ItemTraits> = facts
         .items
         .iter()
         .map(|item| ItemTraits {
-            category: 0,
+            category: number[item.category.as_str()],
             price: item.unit_price_minor.map_or(f64::NAN, |price| price as f64),
             established: false,
         })
         .collect();
-    for (i, key) in night.keys.iter().enumerate() {
-        traits[key.item].category = night.meta[i].category;
-    }
     for &i in established {
         traits[night.keys[i].item].established = true;
     }

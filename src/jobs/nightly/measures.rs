@@ -75,7 +75,11 @@ pub fn kpis(facts: &Facts, planned: &Planned) -> Vec<KpiRow> {
     ];
     if weights > 0.0 {
         kpis.push(KpiRow { name: "expected_fill", value: with / weights, unit: "share" });
-        kpis.push(KpiRow { name: "expected_fill_without", value: without / weights, unit: "share" });
+        kpis.push(KpiRow {
+            name: "expected_fill_without",
+            value: without / weights,
+            unit: "share",
+        });
     }
     kpis
 }

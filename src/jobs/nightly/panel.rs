@@ -12,8 +12,10 @@ use super::findings::Findings;
 use super::prices::{PriceBook, PromotionBook};
 use crate::store::sales::{SalesDay, SeriesSales};
 
-/// Days at the end of the history whose promotions stand for the future when nobody plans them.
-const PROMO_CARRY_DAYS: usize = 14;
+/// Days of weather from which the models have a climatology of their own.
+const CLIMATE_DAYS_MIN: i32 = 365;
+/// Last days whose mean weather goes on where neither a forecast nor a climatology speaks.
+const CARRIED_WEATHER_DAYS: usize = 7;
 
 /// The series of a night, in key order, and the shared facts of their days.
 #[derive(Default)]
@@ -103,8 +105,7 @@ pub fn build(
     }
     if builder.carried_promotions > 0 {
         let detail = format!(
-            "{} series have promotions in their history and none planned; their mean depth over \
-             the last {PROMO_CARRY_DAYS} days was carried forward",
+            "{} series end on a promotion and have none planned; it was assumed to go on",
             builder.carried_promotions
         );
         findings.night(Finding::new(Code::PromotionsCarried, detail));
@@ -192,9 +193,27 @@ fn weather_by_region(facts: &Facts, horizon_days: usize) -> HashMap<&str, Weathe
                 weather.precipitation_mm[day] = row.precipitation_mm.map_or(f32::NAN, |p| p as f32);
             }
         }
+        if facts.business_date - start < CLIMATE_DAYS_MIN {
+            carry_mean(&mut weather.temperature_c);
+            carry_mean(&mut weather.precipitation_mm);
+        }
         regions.insert(rows[0].region.as_str(), weather);
     }
     regions
+}
+
+/// Without a year of weather there is no climate to fall back on, and a forecast that ends must not
+/// throw demand back to the weather of an average day of the history, which may have been another
+/// season: the mean of the last known days goes on.
+fn carry_mean(values: &mut [f32]) {
+    let known: Vec<f32> = values.iter().copied().filter(|value| !value.is_nan()).collect();
+    let recent = &known[known.len().saturating_sub(CARRIED_WEATHER_DAYS)..];
+    if recent.is_empty() {
+        return;
+    }
+    let mean = recent.iter().sum::<f32>() / recent.len() as f32;
+    let last = values.iter().rposition(|value| !value.is_nan()).unwrap_or(0);
+    values[last + 1..].fill(mean);
 }
 
 /// The first eight bytes of a digest: equal in every build and on every machine.
@@ -257,7 +276,8 @@ impl Builder<'_> {
             let at = (day.date - start) as usize;
             depths[at] = depths[at].max(day.promo_depth);
         }
-        if !self.promotions.plans(key.item) && carry_promotions(depths, history) {
+        let fed_days = ((self.fed_until - start).max(0) as usize).min(history);
+        if !self.promotions.plans(key.item) && carry_promotion(depths, fed_days) {
             self.carried_promotions += 1;
         }
         let ratios = self.prices.ratios(key, start, length, days, depths);
@@ -265,13 +285,14 @@ impl Builder<'_> {
     }
 }
 
-/// An upstream that reports promotions but plans none leaves the future open. It will hardly be
-/// free of promotions, so the mean depth of the last days stands in. Returns whether it did.
-fn carry_promotions(depths: &mut [f32], history: usize) -> bool {
-    let recent = &depths[history.saturating_sub(PROMO_CARRY_DAYS)..history];
-    let mean = recent.iter().sum::<f32>() / recent.len().max(1) as f32;
-    if mean > 0.0 {
-        depths[history..].fill(mean);
+/// An upstream that reports promotions but plans none leaves the future open. Promotions run for
+/// weeks, so what holds on the last day is assumed to go on: over many items the share on promotion
+/// stays what it is, which neither a horizon without any nor one with everybody's mean depth would
+/// give. Returns whether there was one to carry.
+fn carry_promotion(depths: &mut [f32], fed_days: usize) -> bool {
+    let last = fed_days.checked_sub(1).map_or(0.0, |day| depths[day]);
+    if last > 0.0 {
+        depths[fed_days..].fill(last);
     }
-    mean > 0.0
+    last > 0.0
 }

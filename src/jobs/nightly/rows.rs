@@ -118,6 +118,8 @@ fn series_rows(tonight: &Tonight, ids: &Ids) -> Vec<ForecastSeriesRow> {
             history_days: i64::from(forecast.history_days),
             censored_days: i64::from(forecast.censored_days),
             daily_mean: daily_mean(forecast, tonight.job.forecast.horizon_days),
+            dispersion: finite(f64::from(forecast.dispersion)),
+            correlation: finite(f64::from(forecast.correlation)),
             components: components(tonight, i, forecast),
         })
         .collect()

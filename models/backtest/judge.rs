@@ -16,7 +16,11 @@ const CLASS_PRIOR_SERIES: f64 = 10.0;
 
 /// Factors on the dispersion that are tried per class. Moments are driven by rare large errors, so
 /// the dispersion that serves the nine levels best is often smaller.
-const DISPERSION_FACTORS: [f64; 8] = [0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.15];
+const DISPERSION_FACTORS: [f64; 10] = [0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.15, 1.3, 1.5];
+/// Where the factor is 1.
+const NEUTRAL_FACTOR: usize = 6;
+/// Least share of the backtest's days that a central 90% has to hold.
+const COVERAGE_MIN: f64 = 0.895;
 
 /// A table with a row per demand class and a column per candidate.
 pub type PerClass<T> = Vec<Vec<T>>;
@@ -116,32 +120,32 @@ impl Judge<'_> {
     }
 
     /// Per class the factor on the dispersion of the chosen candidates with the least pinball loss,
-    /// each series counting alike. 1 for a class without a scored series.
+    /// each series counting alike, among those whose central 90% held about 90% of the days. Pinball
+    /// alone forgives narrow tails, and stock is kept for the tails. 1 for a class without a scored
+    /// series.
     pub fn calibration(&self, choices: &[Option<Choice>], class: &PerClass<f64>) -> Vec<f64> {
-        let per_series: Vec<Option<[f64; DISPERSION_FACTORS.len()]>> = choices
+        let per_series: Vec<Option<[ScoreSums; DISPERSION_FACTORS.len()]>> = choices
             .par_iter()
             .enumerate()
             .map(|(i, choice)| {
                 let (kind, trial) = &self.trials[i];
                 let best = choice.filter(|choice| trial.has(choice.best))?.best;
                 let class = class[*kind as usize][best];
-                let losses =
-                    DISPERSION_FACTORS.map(|factor| self.score(i, best, class, factor).pinball);
-                let mean = losses.iter().sum::<f64>() / losses.len() as f64;
-                (mean > 0.0).then(|| losses.map(|loss| loss / mean))
+                Some(DISPERSION_FACTORS.map(|factor| self.score(i, best, class, factor)))
             })
             .collect();
-        let mut table = [[0.0; DISPERSION_FACTORS.len()]; DemandClass::ALL.len()];
-        for ((kind, _), losses) in self.trials.iter().zip(&per_series) {
-            for (total, loss) in table[*kind as usize].iter_mut().zip(losses.iter().flatten()) {
-                *total += loss;
+        let mut table =
+            [[Calibration::default(); DISPERSION_FACTORS.len()]; DemandClass::ALL.len()];
+        for ((kind, _), sums) in self.trials.iter().zip(&per_series) {
+            let Some(sums) = sums else { continue };
+            let mean = sums.iter().map(|sums| sums.pinball).sum::<f64>() / sums.len() as f64;
+            for (total, sums) in table[*kind as usize].iter_mut().zip(sums) {
+                total.loss += if mean > 0.0 { sums.pinball / mean } else { 0.0 };
+                total.inside_90 += sums.inside_90;
+                total.days += sums.days;
             }
         }
-        let least = |row: &[f64; DISPERSION_FACTORS.len()]| {
-            let best = (0..row.len()).fold(6, |best, k| if row[k] < row[best] { k } else { best });
-            DISPERSION_FACTORS[best]
-        };
-        table.iter().map(least).collect()
+        table.iter().map(|row| DISPERSION_FACTORS[least_loss_that_covers(row)]).collect()
     }
 
     /// Scores of what was chosen, with calibrated dispersions.
@@ -278,4 +282,24 @@ fn unjudged_loss(model: Model) -> f64 {
         Model::SeasonalNaive => 1.2,
         _ => 1.0,
     }
+}
+
+/// What one factor on the dispersion came to in one class.
+#[derive(Clone, Copy, Default)]
+struct Calibration {
+    loss: f64,
+    inside_90: f64,
+    days: f64,
+}
+
+/// Index of the factor; the widest when none covers.
+fn least_loss_that_covers(row: &[Calibration; DISPERSION_FACTORS.len()]) -> usize {
+    if row[0].days <= 0.0 {
+        return NEUTRAL_FACTOR;
+    }
+    let covers = |k: &usize| row[*k].inside_90 >= COVERAGE_MIN * row[*k].days;
+    (0..row.len())
+        .filter(covers)
+        .min_by(|&a, &b| row[a].loss.total_cmp(&row[b].loss))
+        .unwrap_or(row.len() - 1)
 }

@@ -211,7 +211,7 @@ fn undeclared(text: &str, style: &DateStyle) -> Result<Day, Problem> {
     let is_number = |part: &&str| {
         !part.is_empty() && part.len() <= 4 && part.bytes().all(|b| b.is_ascii_digit())
     };
-    if parts.len() != 3 || !parts.iter().all(|part| is_number(part)) {
+    if parts.len() != 3 || !parts.iter().all(is_number) {
         return Err(Problem::new(
             RejectCode::NotADate,
             text,

@@ -245,10 +245,10 @@ async fn check_references(
         }
         let mut known = known_keys(connection, dimension, symbols).await?;
         let mut unknown = Vec::new();
-        for row in 0..table.batch.len() {
+        for (row, fate) in fates.iter_mut().enumerate() {
             for &at in &columns {
                 let Value::Symbol(symbol) = table.batch.columns[at].get(row) else { continue };
-                if known[symbol as usize] || fates[row] == Fate::Rejected {
+                if known[symbol as usize] || *fate == Fate::Rejected {
                     continue;
                 }
                 if table.unknown.0[place] == OnUnknown::Create {
@@ -256,7 +256,7 @@ async fn check_references(
                     unknown.push(symbol);
                     continue;
                 }
-                fates[row] = Fate::Rejected;
+                *fate = Fate::Rejected;
                 let text = symbols.text(symbol);
                 let reason = format!("the table `{}` has no such key", dimension.table());
                 table.rejections.push(Rejection {

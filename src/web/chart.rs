@@ -199,12 +199,11 @@ fn nice_step(rough: f64) -> f64 {
 }
 
 fn tick_label(value: f64) -> String {
-    let text = match value.abs() {
-        size if size >= 1e6 => return format!("{}M", trimmed(value / 1e6)),
-        size if size >= 1e4 => return format!("{}k", trimmed(value / 1e3)),
+    match value.abs() {
+        size if size >= 1e6 => format!("{}M", trimmed(value / 1e6)),
+        size if size >= 1e4 => format!("{}k", trimmed(value / 1e3)),
         _ => trimmed(value),
-    };
-    text
+    }
 }
 
 fn trimmed(value: f64) -> String {

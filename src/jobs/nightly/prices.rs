@@ -8,11 +8,14 @@ use super::facts::Facts;
 use super::panel::{Index, SeriesKey};
 use crate::store::sales::SalesDay;
 
+/// An item, and the location where the plan names one.
+type PlanKey = (usize, Option<usize>);
+
 /// Planned prices and usual prices.
 pub struct PriceBook<'a> {
     facts: &'a Facts,
-    /// By item, and by location where the plan names one: `(starts_on, price_minor)` by date.
-    plans: HashMap<(usize, Option<usize>), Vec<(Day, i64)>>,
+    /// `(starts_on, price_minor)` by date.
+    plans: HashMap<PlanKey, Vec<(Day, i64)>>,
 }
 
 impl<'a> PriceBook<'a> {

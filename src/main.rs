@@ -2,6 +2,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use granary::cli::{Cli, report_error};
+use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -12,6 +13,7 @@ fn main() -> ExitCode {
             return ExitCode::from(error.exit_code() as u8);
         }
     };
+    log_to_stderr();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -23,4 +25,11 @@ fn main() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(error) => report_error(&error),
     }
+}
+
+/// What the service did, on stderr; `GRANARY_LOG=debug` says more.
+fn log_to_stderr() {
+    let filter = EnvFilter::try_from_env("GRANARY_LOG")
+        .unwrap_or_else(|_| EnvFilter::new("warn,granary=info,sqlx=error"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }

@@ -191,8 +191,8 @@ mod tests {
         table.row(vec!["a\x1b[31mb".into(), "1,200".into()]);
         let text = table.render(Style { on: false }, 0);
         assert_eq!(
-            text, "item        qty\n绿茶         12\na\u{fffd}[31mb  1,200\n",
-            "the widths of every line but the wide-sign ones are equal in characters"
+            text, "item       qty\n绿茶        12\na\u{fffd}[31mb  1,200\n",
+            "every line is fourteen cells wide; the wide signs take two each"
         );
     }
 }

@@ -201,13 +201,14 @@ fn projection_rows(tonight: &Tonight, ids: &Ids) -> Vec<ProjectionRow> {
         .map(|place| ProjectionRow {
             item_id: ids.items[place.item].clone(),
             location_id: ids.locations[place.location].clone(),
-            projection: projection(&place.plan.projection),
+            projection: projection(&place.plan.projection, tonight.job.forecast.horizon_days),
         })
         .collect()
 }
 
-/// Receipts are few, so they are pairs of day and quantity.
-fn projection(projection: &LocationProjection) -> String {
+/// Receipts are few, so they are pairs of day and quantity. Past the published days, what is empty
+/// for good need not be drawn.
+fn projection(projection: &LocationProjection, horizon_days: usize) -> String {
     let receipts: Vec<(usize, i64)> = projection
         .receipts
         .iter()
@@ -215,12 +216,15 @@ fn projection(projection: &LocationProjection) -> String {
         .filter(|(_, qty)| **qty != 0)
         .map(|(day, qty)| (day, *qty))
         .collect();
+    let last_stock = projection.p90.iter().rposition(|&qty| qty > 0).map_or(0, |day| day + 1);
+    let last_receipt = receipts.last().map_or(0, |(day, _)| day + 1);
+    let days = horizon_days.max(last_stock).max(last_receipt).min(projection.p50.len());
     json!({
         "from": projection.from,
-        "p10": projection.p10,
-        "p50": projection.p50,
-        "p90": projection.p90,
-        "p50_without": projection.p50_without,
+        "p10": projection.p10[..days],
+        "p50": projection.p50[..days],
+        "p90": projection.p90[..days],
+        "p50_without": projection.p50_without[..days],
         "receipts": receipts,
     })
     .to_string()

@@ -202,10 +202,12 @@ impl Rule {
             }
             other => other.to_string(),
         };
-        let (linear, abs) = (self.numbers.linear, self.numbers.abs);
-        (self.numbers.linear, self.numbers.abs) = (false, false);
+        let (factor, offset) = (self.numbers.factor, self.numbers.offset);
+        let abs = std::mem::replace(&mut self.numbers.abs, false);
+        (self.numbers.factor, self.numbers.offset) = (1.0, 0.0);
         let value = self.cell_value(Cell::Text(&text), 0, symbols);
-        (self.numbers.linear, self.numbers.abs) = (linear, abs);
+        (self.numbers.factor, self.numbers.offset) = (factor, offset);
+        self.numbers.abs = abs;
         value.map_err(|problem| {
             anyhow::anyhow!("`{}` cannot be {text:?}: {}", self.column.name, problem.reason)
         })

@@ -79,6 +79,11 @@ impl Demo {
     }
 }
 
+/// A quantity of a file in smallest units: a point means that its item is weighed, to the gram.
+fn units(text: &str) -> f64 {
+    if text.contains('.') { (number(text) * 1000.0).round() } else { number(text) }
+}
+
 fn number(text: &str) -> f64 {
     text.parse().expect("a number")
 }
@@ -191,7 +196,7 @@ fn the_stock_books_balance_with_the_files() {
     let demo = demo();
     let mut sold: HashMap<(&str, &str), f64> = HashMap::new();
     for [item, location, qty] in demo.table("sales").select(["item_id", "location_id", "qty"]) {
-        *sold.entry((item, location)).or_default() += number(qty);
+        *sold.entry((item, location)).or_default() += units(qty);
     }
     let mut counted: HashMap<(&str, &str), f64> = HashMap::new();
     let last = (SMALL.business_date - 1).to_string();
@@ -205,7 +210,7 @@ fn the_stock_books_balance_with_the_files() {
     ]);
     for [item, location, date, on_hand, reserved, backordered] in stock {
         if date == last {
-            let free = number(on_hand) - number(reserved) - number(backordered);
+            let free = units(on_hand) - units(reserved) - units(backordered);
             counted.insert((item, location), free);
         }
     }
@@ -215,7 +220,7 @@ fn the_stock_books_balance_with_the_files() {
         orders.select(["item_id", "location_id", "supplier_id", "received_qty"])
     {
         if !supplier.is_empty() {
-            *purchased.entry((item, location)).or_default() += number(qty);
+            *purchased.entry((item, location)).or_default() += units(qty);
         }
     }
     let ledger = demo.truth_table("ledger.csv");
@@ -249,13 +254,13 @@ fn lots_make_up_the_stock_of_perishables_and_none_is_past_its_day() {
     for [item, location, date, on_hand] in
         demo.table("stock").select(["item_id", "location_id", "date", "on_hand"])
     {
-        stock.insert((item, location, date), number(on_hand));
+        stock.insert((item, location, date), units(on_hand));
     }
     let mut lots: BTreeMap<(&str, &str, &str), f64> = BTreeMap::new();
     let columns = ["item_id", "location_id", "date", "qty", "expires_on"];
     for [item, location, date, qty, expires_on] in demo.table("stock_lot").select(columns) {
         assert!(expires_on > date, "{item} at {location} expired on {expires_on}");
-        *lots.entry((item, location, date)).or_default() += number(qty);
+        *lots.entry((item, location, date)).or_default() += units(qty);
     }
     assert!(!lots.is_empty());
     for (key, qty) in lots {
@@ -284,7 +289,7 @@ fn the_truth_agrees_with_the_sales() {
     for [item, location, date, qty, available] in demo.table("sales").select(columns) {
         if number(available) < 1.0 {
             let date = date.parse().expect("a date");
-            partial.insert((item, location, date), number(qty));
+            partial.insert((item, location, date), units(qty));
         }
     }
     let mut lost = 0.0;

@@ -350,3 +350,52 @@ proptest! {
         }
     }
 }
+
+/// The shipped map of an order book, on a file with what the real one hardly has: returns.
+#[tokio::test]
+async fn order_lines_become_days_and_c_invoices_become_returns() {
+    let shop = Shop::open().await;
+    let map = include_str!("../../data/maps/online_retail.toml");
+    let text = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n\
+        1,85123a,HOLDER,6,2010-12-01 08:26:00,2.55,17850,France\n\
+        2,85123A,HOLDER,4,2010-12-01 17:02:00,2.05,,France\n\
+        C3,85123A,HOLDER,-3,2010-12-01 18:00:00,2.55,17850,France\n\
+        C4,85123A,HOLDER,-2,2010-12-02 09:00:00,2.55,17850,France\n\
+        5,POST,POSTAGE,1,2010-12-02 09:00:00,18.00,17850,France\n";
+    let file = shop.file("lines.csv", text.as_bytes());
+    let report = shop.import("sales", &file, map).await.expect("an import");
+    assert_eq!(report.refused, None);
+    let books = report.table("sales").expect("sales").total;
+    assert_eq!((books.read, books.loaded, books.rejected, books.written), (5, 4, 1, 2));
+    let days: Vec<(String, String, i64, i64, i64)> = sqlx::query_as(
+        "SELECT item_id, date, qty, returned_qty, revenue_minor FROM sales ORDER BY date",
+    )
+    .fetch_all(&shop.store.reader)
+    .await
+    .expect("daily rows");
+    assert_eq!(
+        days,
+        [
+            ("85123A".to_owned(), "2010-12-01".to_owned(), 10, 3, 2350),
+            ("85123A".to_owned(), "2010-12-02".to_owned(), 0, 2, 0),
+        ]
+    );
+}
+
+/// What a map gives itself is what the table holds; the arithmetic is for the source's values.
+#[tokio::test]
+async fn a_fixed_value_is_not_run_through_the_columns_arithmetic() {
+    let shop = Shop::open().await;
+    let map = "kind = \"sales\"\nignore = [\"on\"]\n[columns]\nitem_id = \"item\"\n\
+        location_id = { constant = \"S1\" }\ndate = \"date\"\nqty = \"qty\"\n\
+        promo_depth = { from = \"price\", factor = -1.0, offset = 1.0, clamp = [0.0, 1.0], \
+        when = { column = \"on\", is = [\"1\"] }, otherwise = 0.0 }\n";
+    let text = "item,date,qty,price,on\nA,2026-01-02,3,0.75,1\nA,2026-01-03,3,0.75,0\n";
+    let file = shop.file("sales.csv", text.as_bytes());
+    shop.import("sales", &file, map).await.expect("an import");
+    let depths: Vec<f64> = sqlx::query_scalar("SELECT promo_depth FROM sales ORDER BY date")
+        .fetch_all(&shop.store.reader)
+        .await
+        .expect("depths");
+    assert_eq!(depths, [0.25, 0.0]);
+}

@@ -101,6 +101,11 @@ impl Cli {
 
 /// Prints an error with its causes on stderr and gives the exit code it stands for.
 pub fn report_error(error: &anyhow::Error) -> ExitCode {
+    // A reader that has seen enough, such as `head`, is not an error.
+    let closed = |cause: &std::io::Error| cause.kind() == std::io::ErrorKind::BrokenPipe;
+    if error.chain().any(|cause| cause.downcast_ref().is_some_and(closed)) {
+        return Exit::Ok.into();
+    }
     eprintln!("error: {error:#}");
     let exit = error.downcast_ref::<Refused>().map_or(Exit::Failed, |refused| refused.exit);
     exit.into()

@@ -55,7 +55,7 @@ pub async fn run(global: &Global, args: DemoArgs) -> anyhow::Result<Exit> {
     let manifest = write_demo(&config, &dir, |stage| stages.begin(stage))?;
     stages.finish();
     eprintln!(
-        "{} items, {} series, {} days of sales rows written to {}",
+        "{} items, {} series, {} sales rows written to {}",
         manifest.items,
         manifest.series,
         manifest.sales_rows,

@@ -1,5 +1,6 @@
 //! Tables to `ItemSupply`: each item with all its places, stock, open orders and terms.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 
@@ -252,7 +253,7 @@ impl<'a> SupplyBook<'a> {
                 expected_on: order.expected_on,
                 lead_time: self
                     .lead_times
-                    .get(&order.item_id, from_whom(order), None, LAST_RESORT_LEAD_TIME_DAYS)
+                    .get(&order.item_id, &lane_of(order), None, LAST_RESORT_LEAD_TIME_DAYS)
                     .0,
             })
             .collect()
@@ -265,18 +266,14 @@ impl<'a> SupplyBook<'a> {
         used: &mut DefaultsUsed,
     ) -> (SupplyTerms, Option<Finding>) {
         let defaults = &self.facts.defaults;
-        let whom = if row.supplier_id.is_empty() {
-            row.source_location_id.as_str()
-        } else {
-            row.supplier_id.as_str()
-        };
+        let lane = lane(&row.supplier_id, &row.source_location_id, &row.location_id);
         let promised = row.lead_time_days.or_else(|| {
             *used.entry("lead_time_days").or_default() += 1;
             defaults.lead_time_days
         });
         let (lead_time, finding) = self.lead_times.get(
             &row.item_id,
-            whom,
+            &lane,
             promised.map(|days| days as u32),
             LAST_RESORT_LEAD_TIME_DAYS,
         );
@@ -403,16 +400,28 @@ fn is_open(order: &inputs::Order) -> bool {
     !order.cancelled && order.received_on.is_none() && order.qty > order.received_qty
 }
 
-/// Who sends it: the supplier, or the location that it is moved from.
-fn from_whom(order: &inputs::Order) -> &str {
-    if order.supplier_id.is_empty() { &order.source_location_id } else { &order.supplier_id }
+/// What lead times are learned by: the supplier, or the way that a transfer takes. One centre is a
+/// day from one shop and two weeks from another.
+fn lane<'a>(supplier_id: &'a str, source_location_id: &str, location_id: &str) -> Cow<'a, str> {
+    if supplier_id.is_empty() {
+        Cow::Owned(format!("{source_location_id} → {location_id}"))
+    } else {
+        Cow::Borrowed(supplier_id)
+    }
+}
+
+fn lane_of(order: &inputs::Order) -> Cow<'_, str> {
+    lane(&order.supplier_id, &order.source_location_id, &order.location_id)
 }
 
 fn learn_lead_times(facts: &Facts) -> LeadTimes {
     // A cancelled order says nothing about when it would have come.
-    let records = facts.orders.iter().filter(|order| !order.cancelled).map(|order| OrderRecord {
+    let orders: Vec<&inputs::Order> =
+        facts.orders.iter().filter(|order| !order.cancelled).collect();
+    let lanes: Vec<Cow<str>> = orders.iter().map(|order| lane_of(order)).collect();
+    let records = orders.iter().zip(&lanes).map(|(order, lane)| OrderRecord {
         item_id: &order.item_id,
-        supplier_id: from_whom(order),
+        supplier_id: lane,
         ordered_on: order.ordered_on,
         received_on: order.received_on,
     });

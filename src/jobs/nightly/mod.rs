@@ -203,7 +203,8 @@ fn compute(
     stages.begin("panel");
     let mut findings = Findings::default();
     let index = Index::new(facts);
-    let horizon_days = horizon(facts, &index, job);
+    let book = SupplyBook::new(facts, &index, job);
+    let horizon_days = horizon(&book, job);
     let night = panel::build(facts, &index, horizon_days, &mut findings);
     if night.keys.is_empty() {
         let message = "no series: the sales name no known item and location";
@@ -224,9 +225,9 @@ fn compute(
 
     stages.begin("plan");
     let paths = PathPlan::new(job.forecast.paths, horizon_days, job.forecast.seed);
-    let book = SupplyBook::new(facts, &index, &night, job);
     let run_facts = RunFacts { previous_value_minor, stale_inputs: Vec::new() };
-    let planned = planning::plan(&book, &forecast.series, &paths, job, &run_facts, &mut findings);
+    let planned =
+        planning::plan(&book, &night, &forecast.series, &paths, job, &run_facts, &mut findings);
     let batches =
         production::suggest_batches(facts, &index, &night, &job.production, &mut findings);
     stages.end("plan");
@@ -258,9 +259,8 @@ fn held_because(planned: &Planned) -> Vec<String> {
 }
 
 /// Far enough for the published forecast and for the longest protection interval.
-fn horizon(facts: &Facts, index: &Index, job: &Job) -> usize {
-    let empty = NightPanel::default();
-    let protection = SupplyBook::new(facts, index, &empty, job).protection_days();
+fn horizon(book: &SupplyBook, job: &Job) -> usize {
+    let protection = book.protection_days();
     job.forecast.horizon_days.max(protection.min(job.policy.max_protection_days))
 }
 

@@ -1,6 +1,7 @@
 //! Tables to `Panel`: contiguous days per series, with what is known of each day beside its sales.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Range;
 
 use granary_models::calendar::Day;
 use granary_models::finding::{Code, Finding};
@@ -18,13 +19,21 @@ const CLIMATE_DAYS_MIN: i32 = 365;
 const CARRIED_WEATHER_DAYS: usize = 7;
 
 /// The series of a night, in key order, and the shared facts of their days.
-#[derive(Default)]
 pub struct NightPanel {
     pub panel: Panel,
     pub keys: Vec<SeriesKey>,
     pub meta: Vec<SeriesMeta>,
     pub categories: Vec<String>,
     pub regions: Vec<Region>,
+}
+
+impl NightPanel {
+    /// The series of an item: keys are sorted by it.
+    pub fn series_of(&self, item: usize) -> Range<usize> {
+        let from = self.keys.partition_point(|key| key.item < item);
+        let to = self.keys.partition_point(|key| key.item <= item);
+        from..to
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

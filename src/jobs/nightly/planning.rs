@@ -10,6 +10,7 @@ use granary_models::plan_sku::{LocationPlan, Scratch, plan_item_with};
 use rayon::prelude::*;
 
 use super::findings::Findings;
+use super::panel::NightPanel;
 use super::supply::{DefaultsUsed, SupplyBook};
 use crate::config::Job;
 
@@ -43,6 +44,7 @@ struct Part {
 
 pub fn plan(
     book: &SupplyBook,
+    night: &NightPanel,
     forecasts: &[SkuForecast],
     paths: &PathPlan,
     job: &Job,
@@ -50,12 +52,12 @@ pub fn plan(
     findings: &mut Findings,
 ) -> Planned {
     let facts = book.facts;
-    let items = book.items();
+    let items = book.items(night);
     // Parts are gathered in the order of the items, so threads leave no trace.
     let parts: Vec<Part> = items
         .par_chunks(ITEMS_PER_TASK)
         .map_init(Scratch::default, |scratch, items| {
-            plan_items(book, items, forecasts, paths, job, scratch)
+            plan_items(book, night, items, forecasts, paths, job, scratch)
         })
         .collect();
     let mut lines = Vec::new();
@@ -84,6 +86,7 @@ pub fn plan(
 
 fn plan_items(
     book: &SupplyBook,
+    night: &NightPanel,
     items: &[usize],
     forecasts: &[SkuForecast],
     paths: &PathPlan,
@@ -94,7 +97,7 @@ fn plan_items(
     let today = book.facts.business_date;
     let mut part = Part::default();
     for &item in items {
-        let (supply, places, odd) = book.item(item, forecasts, paths, &mut part.used);
+        let (supply, places, odd) = book.item(item, night, forecasts, paths, &mut part.used);
         let (plan, found) = plan_item_with(scratch, &supply, today, &config);
         part.lines.extend(plan.lines.iter().map(|line| line.reorder_line(&supply, today)));
         let findings = odd.into_iter().chain(found);

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ops::Range;
 
 use granary_models::calendar::Day;
 use granary_models::distribution::paths::PathPlan;
@@ -29,11 +28,8 @@ pub type DefaultsUsed = BTreeMap<&'static str, u64>;
 /// Everything that planning one item needs, found once for the whole night.
 pub struct SupplyBook<'a> {
     pub facts: &'a Facts,
-    night: &'a NightPanel,
     job: &'a Job,
     lead_times: LeadTimes,
-    /// Series of each item, as a range of the panel.
-    series: HashMap<usize, Range<usize>>,
     terms: HashMap<SeriesKey, Vec<&'a inputs::SupplyTerms>>,
     stock: HashMap<SeriesKey, &'a inputs::Stock>,
     lots: HashMap<SeriesKey, Vec<&'a inputs::Lot>>,
@@ -43,12 +39,7 @@ pub struct SupplyBook<'a> {
 }
 
 impl<'a> SupplyBook<'a> {
-    pub fn new(
-        facts: &'a Facts,
-        index: &'a Index<'a>,
-        night: &'a NightPanel,
-        job: &'a Job,
-    ) -> SupplyBook<'a> {
+    pub fn new(facts: &'a Facts, index: &'a Index<'a>, job: &'a Job) -> SupplyBook<'a> {
         let key = |item_id: &str, location_id: &str| index.key(item_id, location_id);
         let mut terms: HashMap<_, Vec<_>> = HashMap::new();
         for row in &facts.supply_terms {
@@ -76,10 +67,8 @@ impl<'a> SupplyBook<'a> {
         let stock = facts.stock.iter();
         SupplyBook {
             facts,
-            night,
             job,
             lead_times: learn_lead_times(facts),
-            series: series_by_item(night),
             terms,
             stock: stock
                 .filter_map(|stock| Some((key(&stock.item_id, &stock.location_id)?, stock)))
@@ -93,20 +82,14 @@ impl<'a> SupplyBook<'a> {
 
     /// Every item that is sold, offered or stocked somewhere. What is on pre-sale is not ordered but
     /// made, and `production` sizes its batches.
-    pub fn items(&self) -> Vec<usize> {
-        let items: BTreeSet<usize> = self
-            .series
-            .keys()
-            .copied()
+    pub fn items(&self, night: &NightPanel) -> Vec<usize> {
+        let sold = night.keys.iter().map(|key| key.item);
+        let items: BTreeSet<usize> = sold
             .chain(self.terms.keys().map(|key| key.item))
             .chain(self.stock.keys().map(|key| key.item))
             .filter(|&item| self.facts.items[item].status != "presale")
             .collect();
         items.into_iter().collect()
-    }
-
-    pub fn series_of(&self, item: usize) -> Range<usize> {
-        self.series.get(&item).cloned().unwrap_or(0..0)
     }
 
     /// The longest time that one order has to last, over all terms, in days.
@@ -124,17 +107,19 @@ impl<'a> SupplyBook<'a> {
         longest.map_or(assumed as usize, |days| days as usize + 7)
     }
 
-    /// One item, ready to plan. `paths` draws the futures of its series.
-    pub fn item(
+    /// One item, ready to plan. `paths` draws the futures of its series in the panel.
+    pub fn item<'n>(
         &self,
         item: usize,
+        night: &'n NightPanel,
         forecasts: &[SkuForecast],
         paths: &PathPlan,
         used: &mut DefaultsUsed,
-    ) -> (ItemSupply<'a>, Vec<usize>, Vec<(usize, Finding)>) {
+    ) -> (ItemSupply<'n>, Vec<usize>, Vec<(usize, Finding)>) {
         let facts = self.facts;
         let row = &facts.items[item];
-        let places = self.places(item);
+        let series = night.series_of(item);
+        let places = self.places(item, series.clone().map(|i| night.keys[i].location));
         let mut findings = Vec::new();
         let mut supply = ItemSupply {
             item_id: row.item_id.clone(),
@@ -159,16 +144,15 @@ impl<'a> SupplyBook<'a> {
             target: None,
             locations: Vec::with_capacity(places.len()),
         };
-        let series = self.series_of(item);
         for (at, &location) in places.iter().enumerate() {
             let key = SeriesKey { item, location };
-            let sold = series.clone().find(|&i| self.night.keys[i] == key);
+            let sold = series.clone().find(|&i| night.keys[i] == key);
             let mut place = self.place(key, &places, used, &mut |finding| {
                 findings.push((at, finding));
             });
             if let Some(i) = sold {
                 place.demand = Some(forecasts[i].paths(paths));
-                place.history = Some(self.night.panel.series(i));
+                place.history = Some(night.panel.series(i));
                 self.assume_stock(key, &forecasts[i], &mut place, used);
                 if place.terms.is_empty() {
                     place.terms.extend(self.assumed_terms(&supply, used));
@@ -180,9 +164,8 @@ impl<'a> SupplyBook<'a> {
     }
 
     /// The locations of an item: where it sells, where it is supplied and from where.
-    fn places(&self, item: usize) -> Vec<usize> {
-        let mut places: BTreeSet<usize> =
-            self.series_of(item).map(|i| self.night.keys[i].location).collect();
+    fn places(&self, item: usize, selling: impl Iterator<Item = usize>) -> Vec<usize> {
+        let mut places: BTreeSet<usize> = selling.collect();
         let mut queue: Vec<usize> = (0..self.facts.locations.len())
             .filter(|&location| {
                 let key = SeriesKey { item, location };
@@ -202,13 +185,13 @@ impl<'a> SupplyBook<'a> {
         places.into_iter().collect()
     }
 
-    fn place(
+    fn place<'n>(
         &self,
         key: SeriesKey,
         places: &[usize],
         used: &mut DefaultsUsed,
         find: &mut dyn FnMut(Finding),
-    ) -> LocationSupply<'a> {
+    ) -> LocationSupply<'n> {
         let location = &self.facts.locations[key.location];
         let stock = self.stock.get(&key);
         let terms = self.terms.get(&key).into_iter().flatten().map(|row| {
@@ -384,16 +367,6 @@ fn or_default(
         *used.entry(what).or_default() += 1;
         default.unwrap_or(last_resort)
     })
-}
-
-fn series_by_item(night: &NightPanel) -> HashMap<usize, Range<usize>> {
-    let mut ranges = HashMap::new();
-    let mut from = 0;
-    for run in night.keys.chunk_by(|a, b| a.item == b.item) {
-        ranges.insert(run[0].item, from..from + run.len());
-        from += run.len();
-    }
-    ranges
 }
 
 fn is_open(order: &inputs::Order) -> bool {

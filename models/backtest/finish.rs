@@ -15,6 +15,7 @@ pub struct Finisher<'a> {
     pub keys: &'a [u64],
     pub categories: &'a [usize],
     pub horizon_days: usize,
+    pub seasons: &'a [usize],
     /// Learned from the whole history, when the pooled model is in the portfolio.
     pub learned: Option<(&'a Learner<'a>, &'a Effects)>,
     pub dispersion: &'a PerClass<f64>,
@@ -47,7 +48,7 @@ impl Finisher<'_> {
             .learned
             .zip(beta.as_ref())
             .map(|((learner, effects), beta)| learner.series(i, self.categories[i], effects, beta));
-        let history = History { demand: &demand, pooled: pooled.as_ref() };
+        let history = History { demand: &demand, seasons: self.seasons, pooled: pooled.as_ref() };
         // Without a choice the mean of everything would keep a dead item alive.
         let last_resort = if *class == DemandClass::Obsolete { Model::Tsb } else { Model::Mean };
         let wanted = choice.map_or(last_resort, |c| self.judge.models[c.best]);
@@ -118,18 +119,14 @@ impl Finisher<'_> {
     }
 
     fn single(&self, wanted: Model, history: &History, findings: &mut Vec<Finding>) -> Made {
-        let (fitted, fallback) = wanted.fit_or_fall_back(history);
-        let model = match fallback {
-            None => wanted,
-            Some((model, error)) => {
-                // A series that never sold has a mean of zero, which is no failure.
-                if !matches!(error, FitError::TooFewSales { .. }) && history.observed() > 0 {
-                    let detail = format!("{} {error}; used {}", wanted.as_str(), model.as_str());
-                    findings.push(Finding::new(Code::ModelFailed, detail));
-                }
-                model
-            }
-        };
+        let (fitted, error) = wanted.fit_or_fall_back(history);
+        let model = fitted.model();
+        // A series that never sold has a mean of zero, which is no failure.
+        let failed = error.filter(|e| !matches!(e, FitError::TooFewSales { .. }));
+        if let Some(error) = failed.filter(|_| history.observed() > 0) {
+            let detail = format!("{} {error}; used {}", wanted.as_str(), model.as_str());
+            findings.push(Finding::new(Code::ModelFailed, detail));
+        }
         let mut mean = vec![0.0; self.horizon_days];
         fitted.forecast(&mut mean);
         Made { model, mean, pooled_share: f64::from(u8::from(model == Model::Pooled)) }

@@ -12,7 +12,7 @@ use crate::finding::Finding;
 use crate::forecast::blend::Blend;
 use crate::forecast::demand_class::DemandClass;
 use crate::forecast::drivers::{ForecastInput, InputError};
-use crate::forecast::model::{Model, seen_demand};
+use crate::forecast::model::{Model, SEASON_DAYS, seen_demand};
 use crate::forecast::pooled::features::Features;
 use crate::forecast::pooled::learn::{Effects, Learner};
 use crate::forecast::sku_forecast::SkuForecast;
@@ -29,6 +29,8 @@ pub struct ForecastConfig {
     pub cutoff_step_days: usize,
     /// The portfolio; the seasonal naive is always scored beside it.
     pub models: Vec<Model>,
+    /// Days in each season, shortest first.
+    pub seasons: Vec<usize>,
 }
 
 impl Default for ForecastConfig {
@@ -38,6 +40,7 @@ impl Default for ForecastConfig {
             cutoffs: 4,
             cutoff_step_days: 7,
             models: Model::ALL.iter().copied().filter(|m| *m != Model::Launch).collect(),
+            seasons: vec![SEASON_DAYS],
         }
     }
 }
@@ -94,6 +97,7 @@ pub fn forecast_panel(
         keys: &keys,
         categories: &groups.of,
         horizon_days: config.horizon_days,
+        seasons: &config.seasons,
         learned: effects.as_ref().map(|effects| (&learner, effects)),
         dispersion: &dispersion,
         calibration: &calibration,
@@ -253,7 +257,7 @@ fn run_trials(
                 let beta = learner.series_beta(i, groups.of[i], effects);
                 learner.series(i, groups.of[i], effects, &beta)
             });
-            let trial = Trial::run(&demand, models, origins[i], pooled.as_ref());
+            let trial = Trial::run(&demand, models, origins[i], &config.seasons, pooled.as_ref());
             (DemandClass::of(&demand), trial)
         })
         .collect()

@@ -55,6 +55,7 @@ impl Trial {
         demand: &[f64],
         models: &[Model],
         origins: Origins,
+        seasons: &[usize],
         pooled: Option<&SeriesEffects>,
     ) -> Trial {
         let means = vec![f32::NAN; models.len() * origins.count * origins.horizon];
@@ -63,7 +64,7 @@ impl Trial {
             return trial;
         }
         let mut out = vec![0.0; origins.horizon];
-        let history = History { demand: &demand[..origins.first], pooled };
+        let history = History { demand: &demand[..origins.first], seasons, pooled };
         for (c, model) in models.iter().enumerate() {
             let Ok(mut fitted) = model.fit(&history) else { continue };
             for k in 0..origins.count {

@@ -3,11 +3,13 @@
 //! Size and interval are smoothed only when demand occurs; the mean is size over interval, which is
 //! too high by about `alpha / 2`, and SBA takes that off.
 
+use serde::{Deserialize, Serialize};
+
 use super::model::{FitError, Fitted, History};
 
 const ALPHAS: [f64; 4] = [0.05, 0.1, 0.15, 0.25];
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Croston {
     alpha: f64,
     size: f64,

@@ -5,6 +5,8 @@
 use argmin::core::{CostFunction, Error, Executor, State};
 use argmin::solver::neldermead::NelderMead;
 
+use serde::{Deserialize, Serialize};
+
 use super::model::{FitError, Fitted, History, SEASON_DAYS};
 
 const OBSERVED_DAYS_MIN: usize = 2 * SEASON_DAYS;
@@ -13,14 +15,14 @@ const START_SEASONS: usize = 5;
 const ITERATIONS_MAX: u64 = 40;
 const TOLERANCE: f64 = 1e-3;
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ets {
     smoothing: Smoothing,
     state: EtsState,
     scale: f64,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Smoothing {
     level: f64,
     trend: f64,
@@ -28,7 +30,7 @@ struct Smoothing {
     damping: f64,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct EtsState {
     level: f64,
     trend: f64,

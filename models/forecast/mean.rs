@@ -1,8 +1,10 @@
 //! Mean of all observed days: the last resort, defined for any history.
 
+use serde::{Deserialize, Serialize};
+
 use super::model::{Fitted, History};
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct MeanDemand {
     sum: f64,
     days: f64,

@@ -21,16 +21,27 @@ pub const SEASON_DAYS: usize = 7;
 /// What a model is fitted to.
 #[derive(Clone, Copy, Debug)]
 pub struct History<'a> {
-    /// Daily demand in units, NaN on a day on which it was not seen whole.
+    /// Demand of each step in units, NaN on a step on which it was not seen whole.
     pub demand: &'a [f64],
+    /// Steps in each season, shortest first; without one the series has no season.
+    pub seasons: &'a [usize],
     /// What pooled learning says about the series' days and horizon, for [`Model::Pooled`].
     pub pooled: Option<&'a SeriesEffects>,
 }
 
 impl<'a> History<'a> {
-    /// A history on its own, without pooled effects.
+    /// A daily history on its own, with a week for a season and without pooled effects.
     pub fn of(demand: &'a [f64]) -> History<'a> {
-        History { demand, pooled: None }
+        History { demand, seasons: &[SEASON_DAYS], pooled: None }
+    }
+
+    pub fn with_seasons(demand: &'a [f64], seasons: &'a [usize]) -> History<'a> {
+        History { demand, seasons, pooled: None }
+    }
+
+    /// Steps of the shortest season; 1 when there is none.
+    pub fn season(&self) -> usize {
+        self.seasons.first().copied().unwrap_or(1).max(1)
     }
 }
 
@@ -39,13 +50,14 @@ impl History<'_> {
         self.demand.iter().filter(|d| !d.is_nan()).count()
     }
 
-    /// Mean of the observed days, the unit in which parameters are searched; 1 without any sale.
+    /// Mean size of the observed steps, the unit in which parameters are searched; 1 without any
+    /// sale.
     pub fn scale(&self) -> f64 {
         let (sum, n) = self
             .demand
             .iter()
             .filter(|d| !d.is_nan())
-            .fold((0.0, 0usize), |(sum, n), d| (sum + d, n + 1));
+            .fold((0.0, 0usize), |(sum, n), d| (sum + d.abs(), n + 1));
         if sum > 0.0 { sum / n as f64 } else { 1.0 }
     }
 }
@@ -57,12 +69,16 @@ pub fn seen_demand(series: &Series) -> Vec<f64> {
     series.demand().map(possible).collect()
 }
 
-/// A model with its parameters and its state at the end of the days it has seen.
-pub trait Fitted: Send {
-    /// One more day; NaN where demand was not seen whole, which moves the season but no level.
+/// A model with its parameters and its state at the end of the steps it has seen. It is stored and
+/// read back with serde, and goes on as if nothing had happened.
+pub trait Fitted {
+    /// One more step; NaN where demand was not seen whole, which moves the season but no level.
+    /// After `fit(history)` and `update` with further steps the state is the one that the same
+    /// parameters reach by filtering everything.
     fn update(&mut self, demand: f64);
 
-    /// Mean demand of the next `out.len()` days, units per day.
+    /// Mean demand of the next `out.len()` steps, units per step. It may be negative where the
+    /// model's arithmetic says so; [`FittedModel::forecast`] is what demand can be.
     fn forecast(&self, out: &mut [f64]);
 }
 
@@ -80,48 +96,110 @@ pub enum FitError {
 }
 
 macro_rules! models {
-    ($($variant:ident, $text:literal, $parameters:literal;)*) => {
+    (
+        fitted { $($single:ident, $text:literal, $parameters:literal, $fitted:ty, $fit:expr;)* }
+        combined { $($combined:ident, $combined_text:literal, $combined_parameters:literal;)* }
+    ) => {
         /// Every way to make a mean forecast that has a name.
         #[derive(
             Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
         )]
         #[serde(rename_all = "snake_case")]
-        pub enum Model { $($variant),* }
+        pub enum Model { $($single,)* $($combined),* }
 
         impl Model {
-            pub const ALL: &'static [Model] = &[$(Model::$variant),*];
+            pub const ALL: &'static [Model] = &[$(Model::$single,)* $(Model::$combined),*];
 
             pub fn as_str(self) -> &'static str {
-                match self { $(Model::$variant => $text),* }
+                match self {
+                    $(Model::$single => $text,)*
+                    $(Model::$combined => $combined_text),*
+                }
             }
 
             /// Numbers fitted per series, the complexity that the choice charges for.
             pub fn parameters(self) -> usize {
-                match self { $(Model::$variant => $parameters),* }
+                match self {
+                    $(Model::$single => $parameters,)*
+                    $(Model::$combined => $combined_parameters),*
+                }
+            }
+
+            /// Fits the model to a history.
+            ///
+            /// # Errors
+            /// When the history is too short for it, or its parameter search fails.
+            pub fn fit(self, history: &History) -> Result<FittedModel, FitError> {
+                match self {
+                    $(Model::$single => {
+                        let fit: fn(&History) -> Result<$fitted, FitError> = $fit;
+                        fit(history).map(FittedModel::$single)
+                    })*
+                    $(Model::$combined => Err(FitError::NotFitted)),*
+                }
+            }
+        }
+
+        /// A fitted model of any name.
+        #[derive(Clone, Debug, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum FittedModel { $($single($fitted)),* }
+
+        impl FittedModel {
+            pub fn model(&self) -> Model {
+                match self { $(FittedModel::$single(_) => Model::$single),* }
+            }
+
+            /// Takes one more step, see [`Fitted::update`].
+            pub fn update(&mut self, demand: f64) {
+                match self { $(FittedModel::$single(fitted) => fitted.update(demand)),* }
+            }
+
+            /// Mean demand of the next steps, which may be negative, see [`Fitted::forecast`].
+            pub fn forecast_signed(&self, out: &mut [f64]) {
+                match self { $(FittedModel::$single(fitted) => fitted.forecast(out)),* }
             }
         }
     };
 }
 
 models! {
-    SeasonalNaive, "seasonal_naive", 0;
-    Mean, "mean", 0;
-    Ses, "ses", 1;
-    EtsSeasonal, "ets_ana", 2;
-    EtsDamped, "ets_aada", 4;
-    Theta, "theta", 2;
-    Croston, "croston", 1;
-    Sba, "sba", 1;
-    Tsb, "tsb", 2;
-    Pooled, "pooled", 2;
-    BlendMedian, "blend_median", 3;
-    BlendWeighted, "blend_weighted", 3;
-    Launch, "launch", 0;
+    fitted {
+        SeasonalNaive, "seasonal_naive", 0, SeasonalNaive, SeasonalNaive::fit;
+        Mean, "mean", 0, MeanDemand, |history| Ok(MeanDemand::fit(history));
+        Ses, "ses", 1, Ses, Ses::fit;
+        EtsSeasonal, "ets_ana", 2, Ets, |history| Ets::fit(history, false);
+        EtsDamped, "ets_aada", 4, Ets, |history| Ets::fit(history, true);
+        Theta, "theta", 2, Theta, Theta::fit;
+        Croston, "croston", 1, Croston, |history| Croston::fit(history, false);
+        Sba, "sba", 1, Croston, |history| Croston::fit(history, true);
+        Tsb, "tsb", 2, Tsb, Tsb::fit;
+        Pooled, "pooled", 2, PooledLevel, PooledLevel::fit;
+    }
+    combined {
+        BlendMedian, "blend_median", 3;
+        BlendWeighted, "blend_weighted", 3;
+        Launch, "launch", 0;
+    }
+}
+
+impl FittedModel {
+    /// Mean demand of the next `out.len()` steps, units per step, never negative.
+    pub fn forecast(&self, out: &mut [f64]) {
+        self.forecast_signed(out);
+        out.iter_mut().for_each(|mean| *mean = mean.max(0.0));
+    }
 }
 
 impl Model {
+    /// The model of a name as the field writes it: `AutoETS`, `auto_ets` and `auto-ets` are one.
     pub fn parse(text: &str) -> Option<Model> {
-        Model::ALL.iter().copied().find(|model| model.as_str() == text)
+        let plain = |text: &str| -> String {
+            let letters = text.chars().filter(char::is_ascii_alphanumeric);
+            letters.map(|c| c.to_ascii_lowercase()).collect()
+        };
+        let wanted = plain(text);
+        Model::ALL.iter().copied().find(|model| plain(model.as_str()) == wanted)
     }
 
     /// Combinations of other models' forecasts.
@@ -129,37 +207,14 @@ impl Model {
         matches!(self, Model::BlendMedian | Model::BlendWeighted)
     }
 
-    /// Fits the model to a history.
-    ///
-    /// # Errors
-    /// When the history is too short for it, or its parameter search fails.
-    pub fn fit(self, history: &History) -> Result<Box<dyn Fitted>, FitError> {
-        match self {
-            Model::SeasonalNaive => Ok(Box::new(SeasonalNaive::fit(history)?)),
-            Model::Mean => Ok(Box::new(MeanDemand::fit(history))),
-            Model::Ses => Ok(Box::new(Ses::fit(history)?)),
-            Model::EtsSeasonal => Ok(Box::new(Ets::fit(history, false)?)),
-            Model::EtsDamped => Ok(Box::new(Ets::fit(history, true)?)),
-            Model::Theta => Ok(Box::new(Theta::fit(history)?)),
-            Model::Croston => Ok(Box::new(Croston::fit(history, false)?)),
-            Model::Sba => Ok(Box::new(Croston::fit(history, true)?)),
-            Model::Tsb => Ok(Box::new(Tsb::fit(history)?)),
-            Model::Pooled => Ok(Box::new(PooledLevel::fit(history)?)),
-            Model::BlendMedian | Model::BlendWeighted | Model::Launch => Err(FitError::NotFitted),
-        }
-    }
-
     /// As [`Model::fit`], but falls back to simple exponential smoothing and then to the mean. The
-    /// model that was fitted in the end is returned beside the reason.
-    pub fn fit_or_fall_back(
-        self,
-        history: &History,
-    ) -> (Box<dyn Fitted>, Option<(Model, FitError)>) {
+    /// fitted model's name says what it became, beside the reason.
+    pub fn fit_or_fall_back(self, history: &History) -> (FittedModel, Option<FitError>) {
         match self.fit(history) {
             Ok(fitted) => (fitted, None),
             Err(error) => match Model::Ses.fit(history) {
-                Ok(fitted) => (fitted, Some((Model::Ses, error))),
-                Err(_) => (Box::new(MeanDemand::fit(history)), Some((Model::Mean, error))),
+                Ok(fitted) => (fitted, Some(error)),
+                Err(_) => (FittedModel::Mean(MeanDemand::fit(history)), Some(error)),
             },
         }
     }

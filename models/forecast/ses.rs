@@ -1,12 +1,14 @@
 //! Simple exponential smoothing (Brown 1959): `level += alpha * (demand - level)`.
 
+use serde::{Deserialize, Serialize};
+
 use super::model::{FitError, Fitted, History};
 
 /// The smoothing constants that are tried. Squared error is flat in alpha, so a finer search buys
 /// nothing, and a grid needs one pass over the history.
 const ALPHAS: [f64; 10] = [0.02, 0.05, 0.08, 0.12, 0.17, 0.23, 0.3, 0.42, 0.6, 0.85];
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ses {
     alpha: f64,
     level: f64,

@@ -5,6 +5,8 @@
 use argmin::core::{CostFunction, Error, Executor, State};
 use argmin::solver::brent::BrentOpt;
 
+use serde::{Deserialize, Serialize};
+
 use super::model::{FitError, Fitted, History, SEASON_DAYS};
 
 const OBSERVED_DAYS_MIN: usize = SEASON_DAYS + 1;
@@ -13,7 +15,7 @@ const ITERATIONS_MAX: u64 = 16;
 const INDEX_PRIOR_DAYS: f64 = 2.0;
 const INDEX_MIN: f64 = 0.05;
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Theta {
     alpha: f64,
     level: f64,

@@ -1,6 +1,8 @@
 //! Teunter, Syntetos & Babai (2011): the probability of demand is smoothed every day, so a series
 //! that stopped selling fades, and its size only when demand occurs.
 
+use serde::{Deserialize, Serialize};
+
 use super::model::{FitError, Fitted, History};
 
 const SIZE_ALPHAS: [f64; 2] = [0.05, 0.15];
@@ -8,7 +10,7 @@ const PROBABILITY_ALPHAS: [f64; 4] = [0.01, 0.03, 0.07, 0.15];
 /// Days whose share with demand is the first probability.
 const START_DAYS: usize = 28;
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tsb {
     size_alpha: f64,
     probability_alpha: f64,

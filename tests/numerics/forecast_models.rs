@@ -7,7 +7,7 @@ const HORIZON: usize = 20;
 
 fn forecast(model: Model, demand: &[f64]) -> [f64; HORIZON] {
     let pooled = SeriesEffects { factors: vec![1.0; demand.len() + HORIZON], alpha: 0.1 };
-    let history = History { demand, pooled: Some(&pooled) };
+    let history = History { pooled: Some(&pooled), ..History::of(demand) };
     let (fitted, _) = model.fit_or_fall_back(&history);
     let mut out = [f64::NAN; HORIZON];
     fitted.forecast(&mut out);

@@ -1,5 +1,7 @@
 //! The level of a series under known effects: discounted demand over discounted effects.
 
+use serde::{Deserialize, Serialize};
+
 use super::super::model::{FitError, Fitted, History};
 
 /// Weights of the newest day that are tried.
@@ -23,7 +25,7 @@ pub struct SeriesEffects {
 
 /// Demand over its effects, exponentially discounted: a Poisson regression on the effects as
 /// offset whose only coefficient, the level, forgets (Harvey & Fernandes 1989).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PooledLevel {
     factors: Vec<f32>,
     alpha: f64,

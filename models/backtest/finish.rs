@@ -18,6 +18,8 @@ pub struct Finisher<'a> {
     pub seasons: &'a [usize],
     /// Learned from the whole history, when the pooled model is in the portfolio.
     pub learned: Option<(&'a Learner<'a>, &'a Effects)>,
+    /// Whether forecasts without drivers get the events' factors.
+    pub add_events: bool,
     pub dispersion: &'a PerClass<f64>,
     /// Factor on the dispersion per class.
     pub calibration: &'a [f64],
@@ -57,7 +59,8 @@ impl Finisher<'_> {
             Some(made) => made,
             None => self.single(wanted, &history, &mut findings),
         };
-        if let Some(beta) = beta.as_deref().filter(|_| *class != DemandClass::Obsolete) {
+        let eventful = self.add_events && *class != DemandClass::Obsolete;
+        if let Some(beta) = beta.as_deref().filter(|_| eventful) {
             self.add_events(i, beta, &mut made);
         }
         let mut mean: Vec<f32> = made.mean.iter().map(|&m| clean(m)).collect();

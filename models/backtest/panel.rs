@@ -29,8 +29,19 @@ pub struct ForecastConfig {
     pub cutoff_step_days: usize,
     /// The portfolio; the seasonal naive is always scored beside it.
     pub models: Vec<Model>,
-    /// Days in each season, shortest first.
+    /// Steps in each season, shortest first.
     pub seasons: Vec<usize>,
+    /// Whether a step is a day of the calendar. Weeks, months or hours have no weekday, holiday or
+    /// weather of their own to learn from.
+    pub daily: bool,
+}
+
+impl ForecastConfig {
+    /// The portfolio without what needs a calendar when there is none.
+    fn portfolio(&self) -> Vec<Model> {
+        let usable = |model: &Model| self.daily || *model != Model::Pooled;
+        self.models.iter().copied().filter(usable).collect()
+    }
 }
 
 impl Default for ForecastConfig {
@@ -41,6 +52,7 @@ impl Default for ForecastConfig {
             cutoff_step_days: 7,
             models: Model::ALL.iter().copied().filter(|m| *m != Model::Launch).collect(),
             seasons: vec![SEASON_DAYS],
+            daily: true,
         }
     }
 }
@@ -67,8 +79,32 @@ pub struct EffectRow {
     pub log_effect: f64,
 }
 
-/// Forecasts every series of the panel. The same input gives the same bits whatever the number of
-/// threads.
+/// Whose forecast is wanted: the portfolio's choice per series, or one model's for every series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    Auto,
+    Model(Model),
+}
+
+impl Wanted {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Wanted::Auto => "auto",
+            Wanted::Model(model) => model.as_str(),
+        }
+    }
+
+    /// `auto`, or a model's name as [`Model::parse`] reads it.
+    pub fn parse(text: &str) -> Option<Wanted> {
+        if text.eq_ignore_ascii_case("auto") {
+            return Some(Wanted::Auto);
+        }
+        Model::parse(text).filter(|model| *model != Model::Launch).map(Wanted::Model)
+    }
+}
+
+/// Forecasts every series of the panel by the portfolio's choice. The same input gives the same
+/// bits whatever the number of threads.
 ///
 /// # Errors
 /// When the input's parts do not fit together; trouble with single series is a finding.
@@ -76,47 +112,81 @@ pub fn forecast_panel(
     input: &ForecastInput,
     config: &ForecastConfig,
 ) -> Result<PanelForecast, InputError> {
+    let mut forecasts = forecast_by(input, config, &[Wanted::Auto])?;
+    Ok(forecasts.remove(0))
+}
+
+/// As [`forecast_panel`], for each of `wanted` in its order. All go through the same trials, and
+/// each has its spread from its own errors in them.
+///
+/// # Errors
+/// When the input's parts do not fit together.
+pub fn forecast_by(
+    input: &ForecastInput,
+    config: &ForecastConfig,
+    wanted: &[Wanted],
+) -> Result<Vec<PanelForecast>, InputError> {
     input.check(config.horizon_days)?;
-    let models = candidates(&config.models);
+    let portfolio = if wanted.contains(&Wanted::Auto) { config.portfolio() } else { Vec::new() };
+    let named = wanted.iter().filter_map(|wanted| match wanted {
+        Wanted::Auto => None,
+        Wanted::Model(model) => Some(*model),
+    });
+    let models = candidates(portfolio.iter().copied().chain(named), &config.portfolio());
     let groups = Groups::new(input);
     let features = Features::new(input);
     let mut trials = run_trials(input, config, &models, &groups, &features);
-    let members = members(&models);
+    let members = members(&models, &config.portfolio());
     let (losses, dispersion, blends) = try_blends(input, &models, &members, &mut trials);
     let judge = Judge { panel: input.panel, models: &models, trials: &trials };
-    let choices = make_choices(&judge, &losses, &config.models);
-    let calibration = judge.calibration(&choices, &dispersion);
-    let correlation = judge.correlations(&choices, &dispersion, &calibration);
     let ends: Vec<usize> = (0..input.panel.len()).map(|i| input.panel.series(i).len()).collect();
     let learner =
         Learner { panel: input.panel, features: &features, ends: &ends, members: &groups.members };
     let effects = models.contains(&Model::Pooled).then(|| learner.learn());
     let keys: Vec<u64> = input.meta.iter().map(|meta| meta.key).collect();
-    let finisher = Finisher {
-        judge: &judge,
-        keys: &keys,
-        categories: &groups.of,
-        horizon_days: config.horizon_days,
-        seasons: &config.seasons,
-        learned: effects.as_ref().map(|effects| (&learner, effects)),
-        dispersion: &dispersion,
-        calibration: &calibration,
-        correlation: &correlation,
-        weighted: &blends,
-        members: &members,
+    let forecast = |wanted: &Wanted| {
+        let choices = match wanted {
+            Wanted::Auto => make_choices(&judge, &losses, &portfolio),
+            Wanted::Model(model) => {
+                let best = models.iter().position(|m| m == model);
+                vec![best.map(Choice::only); input.panel.len()]
+            }
+        };
+        let calibration = judge.calibration(&choices, &dispersion);
+        let correlation = judge.correlations(&choices, &dispersion, &calibration);
+        let finisher = Finisher {
+            judge: &judge,
+            keys: &keys,
+            categories: &groups.of,
+            horizon_days: config.horizon_days,
+            seasons: &config.seasons,
+            learned: effects.as_ref().map(|effects| (&learner, effects)),
+            add_events: *wanted == Wanted::Auto,
+            dispersion: &dispersion,
+            calibration: &calibration,
+            correlation: &correlation,
+            weighted: &blends,
+            members: &members,
+        };
+        let finished: Vec<(SkuForecast, Vec<Finding>)> =
+            choices.par_iter().enumerate().map(|(i, choice)| finisher.finish(i, *choice)).collect();
+        let chosen = judge.chosen_scores(&choices, &dispersion, &calibration);
+        let mut findings = Vec::new();
+        let mut series = Vec::with_capacity(finished.len());
+        for (i, (forecast, found)) in finished.into_iter().enumerate() {
+            series.push(forecast);
+            findings.extend(found.into_iter().map(|finding| (i, finding)));
+        }
+        PanelForecast {
+            series,
+            scores: judge.score_rows(&losses, &chosen),
+            effects: effects
+                .as_ref()
+                .map_or_else(Vec::new, |effects| effect_rows(input, &features, effects)),
+            findings,
+        }
     };
-    let finished: Vec<(SkuForecast, Vec<Finding>)> =
-        choices.par_iter().enumerate().map(|(i, choice)| finisher.finish(i, *choice)).collect();
-    let chosen = judge.chosen_scores(&choices, &dispersion, &calibration);
-    let scores = judge.score_rows(&losses, &chosen);
-    let mut findings = Vec::new();
-    let mut series = Vec::with_capacity(finished.len());
-    for (i, (forecast, found)) in finished.into_iter().enumerate() {
-        series.push(forecast);
-        findings.extend(found.into_iter().map(|finding| (i, finding)));
-    }
-    let effects = effects.map_or_else(Vec::new, |effects| effect_rows(input, &features, &effects));
-    Ok(PanelForecast { series, scores, effects, findings })
+    Ok(wanted.iter().map(forecast).collect())
 }
 
 /// Scores single models, then adds blends to the trials and scores them. Weights of the weighted
@@ -171,20 +241,24 @@ fn make_choices(judge: &Judge, losses: &[Losses], portfolio: &[Model]) -> Vec<Op
         .collect()
 }
 
-/// The portfolio, and what is always scored beside it, in the registry's order.
-fn candidates(portfolio: &[Model]) -> Vec<Model> {
-    let mut models = portfolio.to_vec();
-    models.extend([Model::SeasonalNaive, Model::Mean]);
-    models.retain(|model| *model != Model::Launch);
+/// What is wanted, and what is always scored beside it, in the registry's order.
+fn candidates(wanted: impl Iterator<Item = Model>, portfolio: &[Model]) -> Vec<Model> {
+    let beside = [Model::SeasonalNaive, Model::Mean];
+    let mut models: Vec<Model> = wanted.chain(beside).filter(|m| *m != Model::Launch).collect();
+    if models.iter().any(|model| model.is_blend()) {
+        models.extend(portfolio);
+    }
     models.sort();
     models.dedup();
     models
 }
 
 /// Candidates that a blend may combine.
-fn members(models: &[Model]) -> Vec<usize> {
+fn members(models: &[Model], portfolio: &[Model]) -> Vec<usize> {
     let is_member = |model: Model| {
-        !model.is_blend() && !matches!(model, Model::SeasonalNaive | Model::Mean | Model::Croston)
+        portfolio.contains(&model)
+            && !model.is_blend()
+            && !matches!(model, Model::SeasonalNaive | Model::Mean | Model::Croston)
     };
     (0..models.len()).filter(|&c| is_member(models[c])).collect()
 }

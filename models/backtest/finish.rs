@@ -63,7 +63,7 @@ impl Finisher<'_> {
         if let Some(beta) = beta.as_deref().filter(|_| eventful) {
             self.add_events(i, beta, &mut made);
         }
-        let mut mean: Vec<f32> = made.mean.iter().map(|&m| clean(m)).collect();
+        let mut mean: Vec<f64> = made.mean.iter().map(|&m| clean(m)).collect();
         let observed = history.observed();
         if observed == 0 && !demand.is_empty() {
             let guess = self.sales_over_availability(i);
@@ -172,8 +172,8 @@ impl Finisher<'_> {
     }
 
     /// The pooled model's parts as far as it has a share, and the level that remains.
-    fn components(&self, i: usize, mean: &[f32], beta: Option<&[f64]>, share: f64) -> Components {
-        let level = average(mean);
+    fn components(&self, i: usize, mean: &[f64], beta: Option<&[f64]>, share: f64) -> Components {
+        let level = average(mean) as f32;
         let (Some((learner, _)), Some(beta)) = (self.learned, beta) else {
             return Components::level_only(level);
         };
@@ -195,6 +195,6 @@ impl Finisher<'_> {
     }
 }
 
-fn clean(mean: f64) -> f32 {
-    if mean.is_finite() { mean.clamp(0.0, 1e15) as f32 } else { 0.0 }
+fn clean(mean: f64) -> f64 {
+    if mean.is_finite() { mean.clamp(0.0, 1e15) } else { 0.0 }
 }

@@ -417,7 +417,7 @@ mod tests {
             let result = forecast(&panel(&[good.clone(), bad, good.clone()], 14));
             for i in [0, 2] {
                 let forecast = &result.series[i];
-                let near = |m: &f32| (8.0..22.0).contains(m);
+                let near = |m: &f64| (8.0..22.0).contains(m);
                 assert!(forecast.mean.iter().all(near), "{broken}: {forecast:?}");
                 assert!((0.0..1.0).contains(&forecast.dispersion), "{broken}: {forecast:?}");
             }
@@ -429,7 +429,7 @@ mod tests {
         for value in [1e-3, 1.0, 1e12] {
             let result = forecast(&panel(&[vec![value; 100], vec![value; 100]], 14));
             for mean in &result.series[0].mean {
-                assert!((f64::from(*mean) / value - 1.0).abs() < 1e-5, "{mean} {value}");
+                assert!((*mean / value - 1.0).abs() < 1e-5, "{mean} {value}");
             }
         }
     }

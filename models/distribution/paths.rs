@@ -49,16 +49,16 @@ impl PathPlan {
 
     /// Paths of a series with these daily means. `key` picks the table's variant. Days beyond
     /// `mean` have no demand.
-    pub fn draw(&self, key: u64, mean: &[f32], dispersion: f64, correlation: f64) -> DemandPaths {
+    pub fn draw(&self, key: u64, mean: &[f64], dispersion: f64, correlation: f64) -> DemandPaths {
         let table = nearest(correlation) * VARIANTS + (mix(key) % VARIANTS as u64) as usize;
         let ranks = &self.ranks[table];
         let mut values = vec![0.0f32; self.paths * self.horizon];
         let mut strata = vec![0.0f32; self.paths];
-        let mut of = f32::NAN;
+        let mut of = f64::NAN;
         for day in 0..self.horizon.min(mean.len()) {
             if mean[day] != of {
                 of = mean[day];
-                CountDemand::new(f64::from(of), dispersion).quantiles(&self.levels, &mut strata);
+                CountDemand::new(of, dispersion).quantiles(&self.levels, &mut strata);
             }
             let ranks = &ranks[day * self.paths..(day + 1) * self.paths];
             for (path, &rank) in ranks.iter().enumerate() {
@@ -190,7 +190,7 @@ mod tests {
             let mut got: Vec<f32> = (0..400).map(|p| paths.path(p)[day]).collect();
             got.sort_by(f32::total_cmp);
             let mut want = vec![0.0; 400];
-            CountDemand::new(f64::from(mean), 0.3).quantiles(&Levels::strata(400), &mut want);
+            CountDemand::new(mean, 0.3).quantiles(&Levels::strata(400), &mut want);
             assert_eq!(got, want);
         }
     }
@@ -198,7 +198,7 @@ mod tests {
     #[test]
     fn sums_along_paths_have_the_asked_variance() {
         let plan = PathPlan::new(2000, 14, 3);
-        let mean = [200.0f32; 14];
+        let mean = [200.0f64; 14];
         let daily = CountDemand::new(200.0, 0.05).variance();
         for correlation in CORRELATIONS {
             for key in 0..4 {

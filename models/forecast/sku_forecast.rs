@@ -39,7 +39,7 @@ pub struct SkuForecast {
     pub runner_up: Option<Model>,
     pub margin: f32,
     /// Units per day of the horizon.
-    pub mean: Vec<f32>,
+    pub mean: Vec<f64>,
     /// A day's variance is `mean + dispersion * mean^2`.
     pub dispersion: f32,
     /// Mean correlation of the demands of two days of the horizon, 0..1.
@@ -52,8 +52,8 @@ pub struct SkuForecast {
 
 impl SkuForecast {
     /// A forecast that came from elsewhere than a fitted model, such as from an item's neighbours.
-    pub fn from_mean(key: u64, mean: Vec<f32>, dispersion: f32, correlation: f32) -> SkuForecast {
-        let average = average(&mean);
+    pub fn from_mean(key: u64, mean: Vec<f64>, dispersion: f32, correlation: f32) -> SkuForecast {
+        let average = average(&mean) as f32;
         SkuForecast {
             key,
             class: DemandClass::New,
@@ -77,7 +77,7 @@ impl SkuForecast {
     /// its end.
     pub fn day(&self, day: usize) -> CountDemand {
         let mean = self.mean.get(day).copied().unwrap_or(0.0);
-        CountDemand::new(f64::from(mean), f64::from(self.dispersion))
+        CountDemand::new(mean, f64::from(self.dispersion))
     }
 
     /// The nine quantiles of a day, ascending, whole units.
@@ -92,6 +92,6 @@ impl SkuForecast {
     }
 }
 
-pub(crate) fn average(values: &[f32]) -> f32 {
-    values.iter().sum::<f32>() / values.len().max(1) as f32
+pub(crate) fn average(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len().max(1) as f64
 }

@@ -131,7 +131,7 @@ fn finite(value: f64) -> f64 {
 
 fn daily_mean(forecast: &SkuForecast, days: usize) -> f64 {
     let days = days.min(forecast.mean.len());
-    let sum: f64 = forecast.mean[..days].iter().map(|&mean| f64::from(mean)).sum();
+    let sum: f64 = forecast.mean[..days].iter().sum();
     sum / days.max(1) as f64
 }
 
@@ -163,7 +163,7 @@ fn forecast_rows(tonight: &Tonight, ids: &Ids) -> Vec<ForecastRow> {
                 item_id: ids.items[key.item].clone(),
                 location_id: ids.locations[key.location].clone(),
                 date: date.clone(),
-                mean: f64::from(forecast.mean[day]),
+                mean: forecast.mean[day],
                 quantiles: forecast.quantiles(day),
             })
         })

@@ -1,7 +1,10 @@
 //! The chosen model of a series, fitted to its whole history.
 
+use std::sync::Arc;
+
 use super::choose::Choice;
 use super::judge::{Judge, PerClass};
+use crate::distribution::shape::SpreadShape;
 use crate::finding::{Code, Finding};
 use crate::forecast::blend::Blend;
 use crate::forecast::demand_class::DemandClass;
@@ -23,6 +26,8 @@ pub struct Finisher<'a> {
     pub dispersion: &'a PerClass<f64>,
     /// Factor on the dispersion per class.
     pub calibration: &'a [f64],
+    /// Per class.
+    pub shapes: &'a [Arc<SpreadShape>],
     /// Per class.
     pub correlation: &'a [f64],
     /// Weights of the weighted blend per class.
@@ -97,6 +102,7 @@ impl Finisher<'_> {
             components,
             mean,
             dispersion: (self.calibration[*class as usize] * dispersion) as f32,
+            shape: Arc::clone(&self.shapes[*class as usize]),
             correlation: self.correlation[*class as usize] as f32,
             history_days: demand.len() as u32,
             censored_days: (demand.len() - observed) as u32,

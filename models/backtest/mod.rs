@@ -6,5 +6,6 @@ pub mod finish;
 pub mod judge;
 pub mod panel;
 pub mod scores;
+pub mod shapes;
 pub mod spread;
 pub mod trial;

@@ -7,6 +7,7 @@ use super::choose::{Choice, choose};
 use super::finish::Finisher;
 use super::judge::{Judge, Losses, PerClass};
 use super::scores::{ScoreRow, ScoreSums};
+use super::shapes::Shaper;
 use super::trial::{Origins, Trial};
 use crate::finding::Finding;
 use crate::forecast::blend::Blend;
@@ -37,6 +38,16 @@ pub struct ForecastConfig {
 }
 
 impl ForecastConfig {
+    /// Steps of the horizon that share a shape of spread: a season, or a quarter of the horizon.
+    fn stage_steps(&self) -> usize {
+        let season = self.seasons.first().copied().unwrap_or(0);
+        if 1 < season && season < self.horizon_days {
+            season
+        } else {
+            self.horizon_days.div_ceil(4)
+        }
+    }
+
     /// The portfolio without what needs a calendar when there is none.
     fn portfolio(&self) -> Vec<Model> {
         let usable = |model: &Model| self.daily || *model != Model::Pooled;
@@ -153,6 +164,16 @@ pub fn forecast_by(
             }
         };
         let calibration = judge.calibration(&choices, &dispersion);
+        let shapes = Shaper {
+            judge: &judge,
+            choices: &choices,
+            dispersion: &dispersion,
+            calibration: &calibration,
+            keys: &keys,
+            horizon: config.horizon_days,
+            stage_steps: config.stage_steps(),
+        }
+        .shapes();
         let correlation = judge.correlations(&choices, &dispersion, &calibration);
         let finisher = Finisher {
             judge: &judge,
@@ -164,13 +185,14 @@ pub fn forecast_by(
             add_events: *wanted == Wanted::Auto,
             dispersion: &dispersion,
             calibration: &calibration,
+            shapes: &shapes,
             correlation: &correlation,
             weighted: &blends,
             members: &members,
         };
         let finished: Vec<(SkuForecast, Vec<Finding>)> =
             choices.par_iter().enumerate().map(|(i, choice)| finisher.finish(i, *choice)).collect();
-        let chosen = judge.chosen_scores(&choices, &dispersion, &calibration);
+        let chosen = judge.chosen_scores(&choices, &dispersion, &calibration, &shapes);
         let mut findings = Vec::new();
         let mut series = Vec::with_capacity(finished.len());
         for (i, (forecast, found)) in finished.into_iter().enumerate() {

@@ -1,10 +1,9 @@
 //! Judging the trials of all series: spread and loss of every candidate, averages per class.
 
-use std::sync::Arc;
-
 use rayon::prelude::*;
 
 use super::choose::{Choice, relative};
+use super::memory::SeriesPlan;
 use super::scores::{ScoreRow, ScoreSums};
 use super::spread::{CorrelationSums, DispersionSums, Window};
 use super::trial::Trial;
@@ -154,7 +153,7 @@ impl Judge<'_> {
         choices: &[Option<Choice>],
         class: &PerClass<f64>,
         calibration: &[f64],
-        shapes: &[Arc<SpreadShape>],
+        shapes: &[SpreadShape],
     ) -> Vec<ScoreSums> {
         choices
             .par_iter()
@@ -261,6 +260,31 @@ impl Judge<'_> {
             table[*class as usize].merge(sums);
         }
         table.iter().map(CorrelationSums::correlation).collect()
+    }
+
+    /// What the choice means for a series, with its class's spread as far as its own is unknown.
+    pub fn plan(
+        &self,
+        i: usize,
+        choice: Option<Choice>,
+        class: &PerClass<f64>,
+        calibration: &[f64],
+    ) -> SeriesPlan {
+        let (kind, trial) = &self.trials[i];
+        let row = &class[*kind as usize];
+        let dispersion = match choice {
+            Some(c) if trial.has(c.best) => self.dispersion(i, c.best, row[c.best]),
+            Some(c) => row[c.best],
+            None => row[0],
+        };
+        SeriesPlan {
+            class: *kind,
+            wanted: choice.map(|c| self.models[c.best]),
+            runner_up: choice.and_then(|c| c.runner_up).map(|c| self.models[c]),
+            margin: choice.map_or(0.0, |c| c.margin),
+            dispersion: calibration[*kind as usize] * dispersion,
+            tried: trial.origins.count > 0,
+        }
     }
 
     /// Rows per class and for all, per candidate and for what was chosen.

@@ -1,7 +1,5 @@
 //! The shape of a class's spread, learned from the trials of what was chosen.
 
-use std::sync::Arc;
-
 use rayon::prelude::*;
 use statrs::distribution::{ContinuousCDF, Normal};
 
@@ -49,7 +47,7 @@ struct Growth {
 }
 
 impl Shaper<'_> {
-    pub fn shapes(&self) -> Vec<Arc<SpreadShape>> {
+    pub fn shapes(&self) -> Vec<SpreadShape> {
         let stages = self.horizon.div_ceil(self.stage_steps).max(1);
         let stride = self.choices.len().div_ceil(SERIES_MAX).max(1);
         let sample: Vec<usize> = (0..self.choices.len()).step_by(stride).collect();
@@ -58,7 +56,7 @@ impl Shaper<'_> {
         let shape = |(growth, shifts): (Vec<f64>, Vec<Shift>)| {
             let stage = |(growth, shift)| Stage { growth, shift };
             let stages = growth.into_iter().zip(shifts).map(stage).collect();
-            Arc::new(SpreadShape::new(self.stage_steps, stages))
+            SpreadShape::new(self.stage_steps, stages)
         };
         growth.into_iter().zip(shifts).map(shape).collect()
     }

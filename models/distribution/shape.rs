@@ -10,6 +10,8 @@
 use std::borrow::Cow;
 use std::sync::OnceLock;
 
+use serde::{Deserialize, Serialize};
+
 use super::LEVELS;
 use super::count::{LEVELS_Z, Levels};
 
@@ -20,7 +22,7 @@ pub type Shift = [f64; LEVELS.len()];
 const SCORE_STEP_MIN: f64 = 0.02;
 
 /// Spread of some consecutive steps of the horizon.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Stage {
     /// Factor on the series' dispersion.
     pub growth: f64,
@@ -34,12 +36,38 @@ impl Default for Stage {
 }
 
 /// Stages of the horizon, each `stage_steps` long; the last one goes on.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(from = "StoredShape", into = "StoredShape")]
 pub struct SpreadShape {
     stage_steps: usize,
     stages: Vec<Stage>,
     nine: Vec<Levels>,
     strata: OnceLock<Vec<Levels>>,
+}
+
+/// What of a shape is stored.
+#[derive(Serialize, Deserialize)]
+struct StoredShape {
+    stage_steps: usize,
+    stages: Vec<Stage>,
+}
+
+impl From<StoredShape> for SpreadShape {
+    fn from(stored: StoredShape) -> SpreadShape {
+        SpreadShape::new(stored.stage_steps, stored.stages)
+    }
+}
+
+impl From<SpreadShape> for StoredShape {
+    fn from(shape: SpreadShape) -> StoredShape {
+        StoredShape { stage_steps: shape.stage_steps, stages: shape.stages }
+    }
+}
+
+impl Clone for SpreadShape {
+    fn clone(&self) -> SpreadShape {
+        SpreadShape::new(self.stage_steps, self.stages.clone())
+    }
 }
 
 impl Default for SpreadShape {

@@ -4,6 +4,7 @@ pub mod blend;
 pub mod croston;
 pub mod demand_class;
 pub mod drivers;
+pub mod ensemble;
 pub mod ets;
 pub mod launch;
 pub mod mean;

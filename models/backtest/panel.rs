@@ -178,6 +178,8 @@ pub fn forecast_night(
 
 /// What effects and weights mean: nothing that was learned under another meaning may be used.
 pub(super) fn meaning(input: &ForecastInput, config: &ForecastConfig, features: &Features) -> u64 {
+    // The horizon may differ from night to night, as lead times do.
+    let config = ForecastConfig { horizon_days: 0, ..config.clone() };
     let mut text = format!("{} {config:?} {}", env!("CARGO_PKG_VERSION"), features.annual);
     (0..features.columns()).for_each(|column| text.push_str(&features.name(column)));
     input.categories.iter().for_each(|category| text.push_str(category));

@@ -9,7 +9,8 @@ use super::mean::MeanDemand;
 use super::pooled::level::{PooledLevel, SeriesEffects};
 use super::seasonal_naive::SeasonalNaive;
 use super::ses::Ses;
-use super::theta::Theta;
+use super::theta::{Theta, Variant};
+use super::theta_steady::ThetaSteady;
 use super::tsb::Tsb;
 use crate::series::Series;
 
@@ -170,7 +171,14 @@ models! {
         Ses, "ses", 1, Ses, Ses::fit;
         EtsSeasonal, "ets_ana", 2, Ets, |history| Ets::fit(history, false);
         EtsDamped, "ets_aada", 4, Ets, |history| Ets::fit(history, true);
-        Theta, "theta", 2, Theta, Theta::fit;
+        ThetaSteady, "theta_steady", 2, ThetaSteady, ThetaSteady::fit;
+        Theta, "theta", 2, Theta, |history| Theta::fit(history, Variant::Standard);
+        OptimizedTheta, "optimized_theta", 3, Theta,
+            |history| Theta::fit(history, Variant::Optimized);
+        DynamicTheta, "dynamic_theta", 2, Theta, |history| Theta::fit(history, Variant::Dynamic);
+        DynamicOptimizedTheta, "dynamic_optimized_theta", 3, Theta,
+            |history| Theta::fit(history, Variant::DynamicOptimized);
+        AutoTheta, "auto_theta", 3, Theta, Theta::fit_auto;
         Croston, "croston", 1, Croston, |history| Croston::fit(history, false);
         Sba, "sba", 1, Croston, |history| Croston::fit(history, true);
         Tsb, "tsb", 2, Tsb, Tsb::fit;

@@ -34,10 +34,12 @@ RUNS = {
         ("dynamic_theta", "-", lambda: sf.DynamicTheta(season_length=1)),
         ("theta", "-", lambda: sf.Theta(season_length=1)),
         ("auto_theta", "-", lambda: sf.AutoTheta(season_length=1)),
+        ("ces", "-", lambda: sf.AutoCES(season_length=1)),
     ],
     "hourly": [
         ("dynamic_optimized_theta", "24", lambda: sf.DynamicOptimizedTheta(season_length=24)),
         ("auto_theta", "24", lambda: sf.AutoTheta(season_length=24)),
+        ("ces", "24", lambda: sf.AutoCES(season_length=24)),
     ],
     "retail": [
         ("dynamic_optimized_theta", "7", lambda: sf.DynamicOptimizedTheta(season_length=7)),

@@ -3,9 +3,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::ces::Ces;
 use super::croston::Croston;
 use super::ets::Ets;
 use super::mean::MeanDemand;
+use super::mstl::{self, Mstl};
 use super::pooled::level::{PooledLevel, SeriesEffects};
 use super::seasonal_naive::SeasonalNaive;
 use super::ses::Ses;
@@ -179,6 +181,9 @@ models! {
         DynamicOptimizedTheta, "dynamic_optimized_theta", 3, Theta,
             |history| Theta::fit(history, Variant::DynamicOptimized);
         AutoTheta, "auto_theta", 3, Theta, Theta::fit_auto;
+        Ces, "ces", 4, Ces, Ces::fit;
+        MstlEts, "mstl_ets", 4, Mstl, |history| Mstl::fit(history, mstl::ETS_REMAINDER);
+        MstlTheta, "mstl_theta", 4, Mstl, |history| Mstl::fit(history, mstl::THETA_REMAINDER);
         Croston, "croston", 1, Croston, |history| Croston::fit(history, false);
         Sba, "sba", 1, Croston, |history| Croston::fit(history, true);
         Tsb, "tsb", 2, Tsb, Tsb::fit;

@@ -12,7 +12,7 @@ use super::{Line, Regression, faded};
 
 const LANES: usize = 8;
 /// The range in which the field searches alpha (R's forecTheta, statsforecast).
-const ALPHA: (f64, f64) = (0.1, 0.99);
+const ALPHA: (f64, f64) = (0.01, 0.99);
 /// Passes that spread alphas over the whole range, and passes that close in on the best of them.
 const SPREAD_PASSES: usize = 2;
 const CLOSING_PASSES: usize = 3;

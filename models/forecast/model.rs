@@ -3,13 +3,16 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::ces::Ces;
 use super::croston::Croston;
 use super::ets::Ets;
 use super::mean::MeanDemand;
+use super::mstl::{self, Mstl};
 use super::pooled::level::{PooledLevel, SeriesEffects};
 use super::seasonal_naive::SeasonalNaive;
 use super::ses::Ses;
-use super::theta::Theta;
+use super::theta::{Theta, Variant};
+use super::theta_steady::ThetaSteady;
 use super::tsb::Tsb;
 use crate::series::Series;
 
@@ -170,7 +173,17 @@ models! {
         Ses, "ses", 1, Ses, Ses::fit;
         EtsSeasonal, "ets_ana", 2, Ets, |history| Ets::fit(history, false);
         EtsDamped, "ets_aada", 4, Ets, |history| Ets::fit(history, true);
-        Theta, "theta", 2, Theta, Theta::fit;
+        ThetaSteady, "theta_steady", 2, ThetaSteady, ThetaSteady::fit;
+        Theta, "theta", 2, Theta, |history| Theta::fit(history, Variant::Standard);
+        OptimizedTheta, "optimized_theta", 3, Theta,
+            |history| Theta::fit(history, Variant::Optimized);
+        DynamicTheta, "dynamic_theta", 2, Theta, |history| Theta::fit(history, Variant::Dynamic);
+        DynamicOptimizedTheta, "dynamic_optimized_theta", 3, Theta,
+            |history| Theta::fit(history, Variant::DynamicOptimized);
+        AutoTheta, "auto_theta", 3, Theta, Theta::fit_auto;
+        Ces, "ces", 4, Ces, Ces::fit;
+        MstlEts, "mstl_ets", 4, Mstl, |history| Mstl::fit(history, mstl::ETS_REMAINDER);
+        MstlTheta, "mstl_theta", 4, Mstl, |history| Mstl::fit(history, mstl::THETA_REMAINDER);
         Croston, "croston", 1, Croston, |history| Croston::fit(history, false);
         Sba, "sba", 1, Croston, |history| Croston::fit(history, true);
         Tsb, "tsb", 2, Tsb, Tsb::fit;

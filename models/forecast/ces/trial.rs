@@ -1,0 +1,160 @@
+//! First states, and the squared error of four parameter vectors in one pass.
+//!
+//! First states are backcast: filter backwards from a rough guess, and the state at the beginning is
+//! the first; only the pass forwards from there is scored. The field backcasts over the whole
+//! history. The filter forgets in a few steps, so that some seasons do as well at a third of the
+//! time.
+
+use super::super::season_index::SeasonIndex;
+use super::super::simplex::LANES;
+use super::{Seasonality, mean, step};
+
+/// Real and imaginary part of the level's smoothing parameter, then of the season's.
+pub(super) type Weights = [f64; 4];
+/// What the field divides the first level by to get the first potential.
+const POTENTIAL: f64 = 1.1;
+/// Steps whose mean is the rough guess of a level without a season.
+const LEVEL_STEPS: usize = 10;
+/// Backcasting begins so many steps and so many seasons after the first.
+const BACKCAST: (usize, usize) = (50, 4);
+
+/// The states before the first step.
+#[derive(Clone, Debug)]
+pub(super) struct Start {
+    pub(super) pair: [f64; 2],
+    pub(super) ring: Vec<[f64; 2]>,
+}
+
+impl Start {
+    /// The rough guess: the mean around step `at`, and a season by classical decomposition.
+    fn guess(demand: &[f64], at: usize, m: usize, seasonality: Seasonality) -> Start {
+        let late = if seasonality == Seasonality::None { LEVEL_STEPS } else { m };
+        let around = &demand[at - late.min(at)..at];
+        let mean = |demand: &[f64]| {
+            let seen = demand.iter().filter(|d| !d.is_nan());
+            let (sum, n) = seen.fold((0.0, 0.0), |(sum, n), d| (sum + d, n + 1.0));
+            (n > 0.0).then(|| sum / n)
+        };
+        let level = mean(around).or(mean(demand)).unwrap_or(0.0);
+        let pair = |value: f64| [value, value / POTENTIAL];
+        let mut ring = match seasonality {
+            Seasonality::None => vec![[0.0; 2]],
+            Seasonality::Simple => {
+                around.iter().map(|d| pair(if d.is_nan() { level } else { *d })).collect()
+            }
+            Seasonality::Partial => {
+                SeasonIndex::additive(demand, m).into_iter().map(|index| [index, 0.0]).collect()
+            }
+            Seasonality::Full => SeasonIndex::additive(demand, m).into_iter().map(pair).collect(),
+        };
+        if seasonality == Seasonality::Simple {
+            // The slice begins at step `at - m` of the history, the ring at step 0 of the season.
+            ring.rotate_right(at % m);
+        }
+        Start { pair: pair(level), ring }
+    }
+}
+
+/// A number per candidate.
+type Lane = [f64; LANES];
+
+/// Filters four candidates at once.
+pub(super) struct Trial<'a> {
+    demand: &'a [f64],
+    seasonality: Seasonality,
+    /// Backcasting begins before this step, with this guess.
+    begin: usize,
+    guess: Start,
+    pair: [Lane; 2],
+    ring: Vec<[Lane; 2]>,
+}
+
+impl<'a> Trial<'a> {
+    pub(super) fn new(demand: &'a [f64], m: usize, seasonality: Seasonality) -> Trial<'a> {
+        let begin = demand.len().min(BACKCAST.0 + BACKCAST.1 * m);
+        let guess = Start::guess(demand, begin, m, seasonality);
+        let ring = vec![[[0.0; LANES]; 2]; guess.ring.len()];
+        Trial { demand, seasonality, begin, guess, pair: [[0.0; LANES]; 2], ring }
+    }
+
+    /// Squared one-step errors of four candidates.
+    pub(super) fn losses(&mut self, weights: &[Weights; LANES]) -> Lane {
+        self.to_the_beginning(weights);
+        self.pass(weights, false)
+    }
+
+    /// The first states that go with the parameters.
+    pub(super) fn backcast(mut self, weights: &Weights) -> Start {
+        self.to_the_beginning(&[*weights; LANES]);
+        let of = |pair: &[Lane; 2]| [pair[0][0], pair[1][0]];
+        Start { pair: of(&self.pair), ring: self.ring.iter().map(of).collect() }
+    }
+
+    fn to_the_beginning(&mut self, weights: &[Weights; LANES]) {
+        self.pair = self.guess.pair.map(|state| [state; LANES]);
+        for (lanes, guess) in self.ring.iter_mut().zip(&self.guess.ring) {
+            *lanes = guess.map(|state| [state; LANES]);
+        }
+        self.pass(weights, true);
+    }
+
+    /// Filters from the first step to the last or, `backwards`, from where backcasting begins to the
+    /// first.
+    fn pass(&mut self, weights: &[Weights; LANES], backwards: bool) -> Lane {
+        let by: [Lane; 4] = std::array::from_fn(|p| std::array::from_fn(|k| weights[k][p]));
+        // Chosen once, so that the inner loop has no branch for it.
+        match self.seasonality {
+            Seasonality::None => self.filter::<{ Seasonality::None as usize }>(&by, backwards),
+            Seasonality::Simple => self.filter::<{ Seasonality::Simple as usize }>(&by, backwards),
+            Seasonality::Partial => {
+                self.filter::<{ Seasonality::Partial as usize }>(&by, backwards)
+            }
+            Seasonality::Full => self.filter::<{ Seasonality::Full as usize }>(&by, backwards),
+        }
+    }
+
+    fn filter<const SEASONALITY: usize>(&mut self, by: &[Lane; 4], backwards: bool) -> Lane {
+        let (n, m) = (if backwards { self.begin } else { self.demand.len() }, self.ring.len());
+        let mut loss = [0.0; LANES];
+        let mut pair = self.pair;
+        let mut place = if backwards { (n - 1) % m } else { 0 };
+        for t in 0..n {
+            let demand = self.demand[if backwards { n - 1 - t } else { t }];
+            if !demand.is_nan() {
+                let squared = one_step::<SEASONALITY>(demand, by, &mut pair, &mut self.ring[place]);
+                for k in 0..LANES {
+                    loss[k] += squared[k];
+                }
+            }
+            place = match backwards {
+                true if place == 0 => m - 1,
+                true => place - 1,
+                false if place + 1 == m => 0,
+                false => place + 1,
+            };
+        }
+        self.pair = pair;
+        loss
+    }
+}
+
+/// Takes one observation and returns the squared errors.
+#[inline(always)]
+fn one_step<const SEASONALITY: usize>(
+    demand: f64,
+    by: &[Lane; 4],
+    pair: &mut [Lane; 2],
+    lagged: &mut [Lane; 2],
+) -> Lane {
+    let seasonality = Seasonality::ALL[SEASONALITY];
+    let mut squared = [0.0; LANES];
+    for k in 0..LANES {
+        let mut states = [[pair[0][k], pair[1][k]], [lagged[0][k], lagged[1][k]]];
+        let weights = std::array::from_fn(|p| by[p][k]);
+        let error = demand - mean(seasonality, &states);
+        step(seasonality, &weights, &mut states, error);
+        ([pair[0][k], pair[1][k]], [lagged[0][k], lagged[1][k]]) = (states[0], states[1]);
+        squared[k] = error * error;
+    }
+    squared
+}

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use super::memory::{Lost, PanelMemory, SeriesMemory, SeriesPlan, fingerprint};
 use crate::distribution::shape::SpreadShape;
 use crate::finding::{Code, Finding};
-use crate::forecast::blend::Blend;
 use crate::forecast::demand_class::DemandClass;
 use crate::forecast::drivers::ForecastInput;
 use crate::forecast::ensemble::Ensemble;
@@ -87,14 +86,13 @@ impl Finisher<'_> {
             if plan.class == DemandClass::Obsolete { Model::Tsb } else { Model::Mean };
         let wanted = plan.wanted.unwrap_or(last_resort);
         let blend = match wanted {
-            Model::BlendMedian => Some(&Blend::Median),
+            Model::BlendMedian => Some(&self.memory.median),
             Model::BlendWeighted => Some(&self.memory.weighted[plan.class as usize]),
             _ => None,
         };
         if let Some(blend) = blend {
-            let members = self.memory.members.iter();
-            let members = members.map(|&m| (self.memory.models[m], blend.weight(m)));
-            if let Some(ensemble) = Ensemble::blend(wanted, members, history) {
+            let ensemble = Ensemble::blend(wanted, blend, &self.memory.models, history);
+            if let Some(ensemble) = ensemble {
                 return ensemble;
             }
         }

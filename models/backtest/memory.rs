@@ -50,8 +50,7 @@ pub struct PanelMemory {
     /// Of the configuration and of what features mean; another one remembers nothing.
     pub fingerprint: u64,
     pub models: Vec<Model>,
-    /// Candidates that blends combine.
-    pub members: Vec<usize>,
+    pub median: Blend,
     /// Weights of the weighted blend per class.
     pub weighted: Vec<Blend>,
     /// Per class, with a dispersion of the class, for a series that is new.

@@ -10,4 +10,5 @@ pub mod refit;
 pub mod scores;
 pub mod shapes;
 pub mod spread;
+pub mod stack;
 pub mod trial;

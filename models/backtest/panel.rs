@@ -22,6 +22,21 @@ use crate::forecast::sku_forecast::SkuForecast;
 /// A memory that knows a smaller share of the series is of another panel.
 const KNOWN_SHARE_MIN: f64 = 0.8;
 
+const NIGHTLY: &[Model] = &[
+    Model::SeasonalNaive,
+    Model::Mean,
+    Model::Ses,
+    Model::EtsSeasonal,
+    Model::EtsDamped,
+    Model::ThetaSteady,
+    Model::Croston,
+    Model::Sba,
+    Model::Tsb,
+    Model::Pooled,
+    Model::BlendMedian,
+    Model::BlendWeighted,
+];
+
 /// How a panel is forecast.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ForecastConfig {
@@ -62,7 +77,7 @@ impl Default for ForecastConfig {
             horizon_days: 14,
             cutoffs: 4,
             cutoff_step_days: 7,
-            models: Model::ALL.iter().copied().filter(|m| *m != Model::Launch).collect(),
+            models: NIGHTLY.to_vec(),
             seasons: vec![SEASON_DAYS],
             daily: true,
         }

@@ -11,9 +11,10 @@ use super::memory::{PanelMemory, SeriesPlan};
 use super::panel::{EffectRow, ForecastConfig, Night, Wanted, gather, meaning};
 use super::scores::ScoreSums;
 use super::shapes::Shaper;
+use super::stack::stacked;
 use super::trial::{Origins, Trial};
 use crate::distribution::shape::SpreadShape;
-use crate::forecast::blend::Blend;
+use crate::forecast::blend::{Blend, Rule};
 use crate::forecast::demand_class::DemandClass;
 use crate::forecast::drivers::{ForecastInput, InputError};
 use crate::forecast::model::{Model, seen_demand};
@@ -39,8 +40,9 @@ pub fn refit(
     let groups = Groups::new(input);
     let features = Features::new(input);
     let mut trials = run_trials(input, config, &models, &groups, &features);
-    let members = members(&models, &config.portfolio());
-    let (losses, dispersion, weighted) = try_blends(input, &models, &members, &mut trials);
+    let median = median_blend(&models, &config.portfolio());
+    let members = stack_members(&models, &config.portfolio());
+    let (losses, dispersion, weighted) = try_blends(input, &models, &members, &median, &mut trials);
     let judge = Judge { panel: input.panel, models: &models, trials: &trials };
     let ends: Vec<usize> = (0..input.panel.len()).map(|i| input.panel.series(i).len()).collect();
     let learner =
@@ -58,7 +60,7 @@ pub fn refit(
         memory: PanelMemory {
             fingerprint: meaning(input, config, &features),
             models: models.clone(),
-            members,
+            median,
             weighted,
             plans: Vec::new(),
             correlation: Vec::new(),
@@ -172,12 +174,13 @@ fn try_blends(
     input: &ForecastInput,
     models: &[Model],
     members: &[usize],
+    median: &Blend,
     trials: &mut [(DemandClass, Trial)],
 ) -> (Vec<Losses>, PerClass<f64>, Vec<Blend>) {
     let (weighted, others): (Vec<usize>, Vec<usize>) =
         (0..models.len()).partition(|&c| models[c] == Model::BlendWeighted);
-    if let Some(median) = models.iter().position(|model| *model == Model::BlendMedian) {
-        trials.par_iter_mut().for_each(|(_, trial)| trial.fill(median, members, &Blend::Median));
+    if let Some(c) = models.iter().position(|model| *model == Model::BlendMedian) {
+        trials.par_iter_mut().for_each(|(_, trial)| trial.fill(c, median));
     }
     let unscored = Losses {
         loss: vec![f64::NAN; models.len()],
@@ -189,11 +192,9 @@ fn try_blends(
     let judge = Judge { panel: input.panel, models, trials: &*trials };
     judge.class_dispersions(&others, &mut dispersion);
     judge.losses(&others, &dispersion, &mut losses);
-    let blends = class_blends(&judge.class_losses(&losses), members);
+    let blends = stacked(&judge, members);
     for &c in &weighted {
-        trials
-            .par_iter_mut()
-            .for_each(|(class, trial)| trial.fill(c, members, &blends[*class as usize]));
+        trials.par_iter_mut().for_each(|(class, trial)| trial.fill(c, &blends[*class as usize]));
     }
     let judge = Judge { panel: input.panel, models, trials: &*trials };
     judge.class_dispersions(&weighted, &mut dispersion);
@@ -230,24 +231,27 @@ fn candidates(wanted: impl Iterator<Item = Model>, portfolio: &[Model]) -> Vec<M
     models
 }
 
-/// Candidates that a blend may combine.
-fn members(models: &[Model], portfolio: &[Model]) -> Vec<usize> {
+/// What a weighted blend may be made of. Where seasons are learned from all series together, the
+/// naive ones only add the noise of one week to them.
+fn stack_members(models: &[Model], portfolio: &[Model]) -> Vec<usize> {
+    let pooled = portfolio.contains(&Model::Pooled);
     let is_member = |model: Model| {
-        portfolio.contains(&model)
-            && !model.is_blend()
-            && !matches!(model, Model::SeasonalNaive | Model::Mean | Model::Croston)
+        let naive = matches!(model, Model::SeasonalNaive | Model::Mean | Model::Croston);
+        portfolio.contains(&model) && !model.is_blend() && !(pooled && naive)
     };
     (0..models.len()).filter(|&c| is_member(models[c])).collect()
 }
 
-fn class_blends(averages: &PerClass<f64>, members: &[usize]) -> Vec<Blend> {
-    let row = |losses: &Vec<f64>| {
-        let of = losses.iter().enumerate();
-        let own: Vec<Option<f64>> =
-            of.map(|(c, &loss)| members.contains(&c).then_some(loss)).collect();
-        Blend::from_losses(&own)
+/// The median of what stands on its own; a median with several naive or similar ones among them
+/// would be theirs.
+fn median_blend(models: &[Model], portfolio: &[Model]) -> Blend {
+    let is_member = |model: &Model| {
+        portfolio.contains(model)
+            && !model.is_blend()
+            && !matches!(model, Model::SeasonalNaive | Model::Mean | Model::Croston)
     };
-    averages.iter().map(row).collect()
+    let weights = models.iter().map(|model| f64::from(u8::from(is_member(model)))).collect();
+    Blend { rule: Rule::Median, weights }
 }
 
 /// A series that stopped selling is left to the models that let demand fade.

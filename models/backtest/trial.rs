@@ -80,9 +80,10 @@ impl Trial {
         trial
     }
 
-    /// Fills in a blend of `members`, those of them that have a forecast.
-    pub fn fill(&mut self, candidate: usize, members: &[usize], blend: &Blend) {
-        let members: Vec<usize> = members.iter().copied().filter(|&m| self.has(m)).collect();
+    /// Fills in a blend of those of its members that have a forecast.
+    pub fn fill(&mut self, candidate: usize, blend: &Blend) {
+        let weighty = |&m: &usize| blend.weights[m] > 0.0 && self.has(m);
+        let members: Vec<usize> = (0..blend.weights.len()).filter(weighty).collect();
         if members.is_empty() {
             return;
         }
@@ -90,9 +91,9 @@ impl Trial {
         for k in 0..self.origins.count {
             for step in 0..self.origins.horizon {
                 for (value, &m) in values.iter_mut().zip(&members) {
-                    *value = (f64::from(self.means(m, k)[step]), blend.weight(m));
+                    *value = (f64::from(self.means(m, k)[step]), blend.weights[m]);
                 }
-                self.means_mut(candidate, k)[step] = blend.combine(&mut values) as f32;
+                self.means_mut(candidate, k)[step] = blend.rule.combine(&mut values) as f32;
             }
         }
     }

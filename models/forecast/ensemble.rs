@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::blend::Blend;
+use super::blend::{Blend, Rule};
 use super::model::{FitError, FittedModel, History, Model};
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -20,12 +20,15 @@ impl Ensemble {
         (Ensemble { model: fitted.model(), parts: vec![(fitted, 1.0)] }, error)
     }
 
-    /// Those of `members` that have a weight and a fit; `None` when there is none.
+    /// Those of the candidates `models` that have a weight in the blend and a fit; `None` when there
+    /// is none.
     pub fn blend(
         wanted: Model,
-        members: impl Iterator<Item = (Model, f64)>,
+        blend: &Blend,
+        models: &[Model],
         history: &History,
     ) -> Option<Ensemble> {
+        let members = models.iter().copied().zip(blend.weights.iter().copied());
         let weighty = members.filter(|(_, weight)| *weight > 0.0);
         let parts: Vec<(FittedModel, f64)> = weighty
             .filter_map(|(model, weight)| model.fit(history).ok().map(|fitted| (fitted, weight)))
@@ -47,9 +50,9 @@ impl Ensemble {
         if means.len() == 1 {
             return means.remove(0);
         }
-        let blend = match self.model {
-            Model::BlendMedian => Blend::Median,
-            _ => Blend::Weighted(Vec::new()),
+        let rule = match self.model {
+            Model::BlendMedian => Rule::Median,
+            _ => Rule::Weighted,
         };
         let mut values = vec![(0.0, 0.0); self.parts.len()];
         (0..steps)
@@ -57,7 +60,7 @@ impl Ensemble {
                 for ((value, mean), (_, weight)) in values.iter_mut().zip(&means).zip(&self.parts) {
                     *value = (mean[step], *weight);
                 }
-                blend.combine(&mut values)
+                rule.combine(&mut values)
             })
             .collect()
     }
@@ -86,11 +89,14 @@ mod tests {
     #[test]
     fn a_stored_blend_goes_on_as_if_it_had_never_been_away() {
         let demand: Vec<f64> = (0..90).map(|t| f64::from((t * 7 + t % 7 * 3) % 23)).collect();
-        let members = [(Model::Ses, 0.5), (Model::SeasonalNaive, 0.3), (Model::Tsb, 0.2)];
-        for blend in [Model::BlendMedian, Model::BlendWeighted] {
+        let models = [Model::Ses, Model::SeasonalNaive, Model::Tsb];
+        for (wanted, rule) in
+            [(Model::BlendMedian, Rule::Median), (Model::BlendWeighted, Rule::Weighted)]
+        {
+            let blend = Blend { rule, weights: vec![0.5, 0.3, 0.2] };
             let fit = |n: usize| {
                 let history = History::of(&demand[..n]);
-                Ensemble::blend(blend, members.into_iter(), &history).unwrap()
+                Ensemble::blend(wanted, &blend, &models, &history).unwrap()
             };
             let mut kept = fit(80);
             let bytes = postcard::to_stdvec(&kept).unwrap();

@@ -183,6 +183,7 @@ models! {
         AutoTheta, "auto_theta", 3, Theta, Theta::fit_auto;
         Ces, "ces", 4, Ces, Ces::fit;
         MstlEts, "mstl_ets", 4, Mstl, |history| Mstl::fit(history, mstl::ETS_REMAINDER);
+        MstlCes, "mstl_ces", 4, Mstl, |history| Mstl::fit(history, Model::Ces);
         MstlTheta, "mstl_theta", 4, Mstl, |history| Mstl::fit(history, mstl::THETA_REMAINDER);
         Croston, "croston", 1, Croston, |history| Croston::fit(history, false);
         Sba, "sba", 1, Croston, |history| Croston::fit(history, true);

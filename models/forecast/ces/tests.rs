@@ -54,8 +54,7 @@ fn what_the_model_made_is_found_again() {
 fn a_season_is_chosen_where_there_is_one() {
     let season = [3.0, -2.0, 7.0, -8.0];
     let wave = |t: usize| 50.0 + season[t % 4] + ((t * t * 31) % 7) as f64 / 7.0;
-    let demand: Vec<f64> =
-        (0..120).map(|t| if t % 13 == 5 { f64::NAN } else { wave(t) }).collect();
+    let demand: Vec<f64> = (0..120).map(|t| if t % 13 == 5 { f64::NAN } else { wave(t) }).collect();
     let (fitted, out) = forecast(&demand, &[4], 8);
     assert_ne!(fitted.seasonality, Seasonality::None);
     for (t, got) in out.iter().enumerate() {

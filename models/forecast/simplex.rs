@@ -69,7 +69,9 @@ pub fn minimize(
             measure(&mut corners[1..], region, &mut evaluate);
         }
     }
-    corners.iter().fold(corners[0], |least, corner| if corner.1 < least.1 { *corner } else { least })
+    corners
+        .iter()
+        .fold(corners[0], |least, corner| if corner.1 < least.1 { *corner } else { least })
 }
 
 /// The losses of corners, four at a time; the last of an incomplete four is repeated.

@@ -3,13 +3,13 @@ use super::*;
 /// One step of each seasonality by hand: demand 14, level 10, potential 9, a = 1.2, b = 0.9.
 #[test]
 fn one_step_by_hand() {
-    let [level, potential] = moved([10.0, 9.0], [1.2, 0.9], 4.0);
+    let [level, potential] = Moves::by(1.2, 0.9).moved([10.0, 9.0], 4.0);
     // 10 - 0.1 * 9 + 0.3 * 4, and 10 - 0.2 * 9 + 2.1 * 4.
     assert!((level - 10.3).abs() < 1e-12 && (potential - 16.6).abs() < 1e-12);
-    let weights = [1.2, 0.9, 0.25, 0.0];
+    let moves = moves(&[1.2, 0.9, 0.25, 0.0]);
     let mut states = [[10.0, 9.0], [2.0, 0.0]];
     assert_eq!(mean(Seasonality::Partial, &states), 12.0);
-    step(Seasonality::Partial, &weights, &mut states, 2.0);
+    step(Seasonality::Partial, &moves, &mut states, 2.0);
     assert!((states[0][0] - 9.7).abs() < 1e-12 && states[1][0] == 2.5, "{states:?}");
 }
 
@@ -54,8 +54,7 @@ fn what_the_model_made_is_found_again() {
 fn a_season_is_chosen_where_there_is_one() {
     let season = [3.0, -2.0, 7.0, -8.0];
     let wave = |t: usize| 50.0 + season[t % 4] + ((t * t * 31) % 7) as f64 / 7.0;
-    let demand: Vec<f64> =
-        (0..120).map(|t| if t % 13 == 5 { f64::NAN } else { wave(t) }).collect();
+    let demand: Vec<f64> = (0..120).map(|t| if t % 13 == 5 { f64::NAN } else { wave(t) }).collect();
     let (fitted, out) = forecast(&demand, &[4], 8);
     assert_ne!(fitted.seasonality, Seasonality::None);
     for (t, got) in out.iter().enumerate() {

@@ -49,7 +49,8 @@ impl Mstl {
             rest.iter_mut().zip(season).for_each(|(rest, season)| *rest -= season);
         }
         let remainder = remainder.fit(&History::with_seasons(&rest, &[]))?;
-        let last = |(season, m): (&Vec<f64>, &usize)| Cycle { season: season[n - m..].to_vec(), next: 0 };
+        let last =
+            |(season, m): (&Vec<f64>, &usize)| Cycle { season: season[n - m..].to_vec(), next: 0 };
         let cycles = parts.seasons.iter().zip(&seasons).map(last).collect();
         Ok(Mstl { cycles, remainder: Box::new(remainder) })
     }

@@ -14,8 +14,7 @@ fn forecast(fitted: &Mstl, horizon: usize) -> Vec<f64> {
 
 #[test]
 fn two_seasons_go_on_also_after_missing_steps() {
-    let demand: Vec<f64> =
-        (0..420).map(|t| if t % 29 == 3 { f64::NAN } else { wave(t) }).collect();
+    let demand: Vec<f64> = (0..420).map(|t| if t % 29 == 3 { f64::NAN } else { wave(t) }).collect();
     let history = History::with_seasons(&demand, &[6, 42]);
     for remainder in [Model::Ses, Model::DynamicOptimizedTheta, Model::Mean] {
         let fitted = Mstl::fit(&history, remainder).unwrap();

@@ -65,8 +65,7 @@ impl Regression {
     /// Intercept and slope; a single step has a level line.
     #[inline]
     pub(super) fn coefficients(&self) -> (f64, f64) {
-        let slope =
-            if self.time_squares > 0.0 { self.products / self.time_squares } else { 0.0 };
+        let slope = if self.time_squares > 0.0 { self.products / self.time_squares } else { 0.0 };
         (self.mean - slope * self.mean_time, slope)
     }
 }

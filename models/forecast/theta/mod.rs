@@ -117,8 +117,7 @@ impl Theta {
     /// As [`Theta::fit`].
     pub fn fit_auto(history: &History) -> Result<Theta, FitError> {
         let season = seasonal(history)?;
-        let searches =
-            [false, true].map(|dynamic| Search::new(history.demand, &season, dynamic));
+        let searches = [false, true].map(|dynamic| Search::new(history.demand, &season, dynamic));
         let mut chosen: Option<(f64, &Search, Best)> = None;
         for variant in Variant::ALL {
             let search = &searches[usize::from(variant.is_dynamic())];

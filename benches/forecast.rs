@@ -41,7 +41,7 @@ fn main() {
     let mut truth = ScoreSums { series: series as f64, ..ScoreSums::default() };
     for (forecast, actual) in result.series.iter().zip(retail.truth.chunks(horizon_days)) {
         for (day, &actual) in actual.iter().enumerate() {
-            truth.add(f64::from(forecast.mean[day]), &forecast.quantiles(day), actual);
+            truth.add(forecast.mean[day], &forecast.quantiles(day), actual);
         }
     }
     let truth = ScoreRow::new("came true", "chosen", &truth);

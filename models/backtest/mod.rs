@@ -4,7 +4,10 @@
 pub mod choose;
 pub mod finish;
 pub mod judge;
+pub mod memory;
 pub mod panel;
+pub mod refit;
 pub mod scores;
+pub mod shapes;
 pub mod spread;
 pub mod trial;

@@ -1,12 +1,14 @@
 //! Combinations of forecasts. What several models agree on is rarely far off, and a combination is
 //! hardly ever the worst (Bates & Granger 1969; the M competitions since).
 
+use serde::{Deserialize, Serialize};
+
 /// Weight of a member falls with this power of its loss.
 const LOSS_POWER: i32 = 25;
 /// Members with less are left out, which saves their fits.
 const WEIGHT_MIN: f64 = 0.04;
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Blend {
     Median,
     /// A weight per candidate, 0 for those that are no members.

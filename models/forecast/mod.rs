@@ -5,6 +5,7 @@ pub mod ces;
 pub mod croston;
 pub mod demand_class;
 pub mod drivers;
+pub mod ensemble;
 pub mod ets;
 pub mod launch;
 pub mod mean;

@@ -24,7 +24,7 @@ fn the_chosen_forecast_beats_the_seasonal_naive_and_its_interval_is_honest() {
         let sold = retail.panel.series(i).sold;
         for day in 0..HORIZON {
             let actual = retail.truth[i * HORIZON + day];
-            chosen.add(f64::from(forecast.mean[day]), &forecast.quantiles(day), actual);
+            chosen.add(forecast.mean[day], &forecast.quantiles(day), actual);
             naive.add(sold[sold.len() - 7 + day % 7], &[0.0; 9], actual);
         }
     }

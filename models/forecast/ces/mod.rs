@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use self::trial::{Start, Trial, Weights};
 use super::model::{FitError, Fitted, History};
+use super::season_index::until_last_seen;
 use super::simplex::{Region, minimize};
 
 const OBSERVED_MIN: usize = 8;
@@ -102,12 +103,13 @@ impl Ces {
             return Err(FitError::TooShort { needed: OBSERVED_MIN, got });
         }
         let m = history.season();
-        let seasonal = m > 1 && history.demand.len() >= 2 * m;
+        let seen = until_last_seen(history.demand);
+        let seasonal = m > 1 && seen.len() >= 2 * m;
         let kinds = if seasonal { kinds } else { &[Seasonality::None] };
         let mut chosen: Option<(f64, Ces)> = None;
         for &seasonality in kinds {
-            let Some((loss, fitted)) = Ces::fit_as(history, seasonality) else { continue };
-            let criterion = criterion(history, loss, seasonality);
+            let Some((loss, fitted)) = Ces::fit_as(seen, m, seasonality) else { continue };
+            let criterion = criterion(seen, loss, seasonality);
             if chosen.as_ref().is_none_or(|(least, _)| criterion < *least) {
                 chosen = Some((criterion, fitted));
             }
@@ -118,8 +120,8 @@ impl Ces {
     }
 
     /// The squared error and the model before its first step.
-    fn fit_as(history: &History, seasonality: Seasonality) -> Option<(f64, Ces)> {
-        let mut trial = Trial::new(history.demand, history.season(), seasonality);
+    fn fit_as(demand: &[f64], m: usize, seasonality: Seasonality) -> Option<(f64, Ces)> {
+        let mut trial = Trial::new(demand, m, seasonality);
         let region = seasonality.region();
         let (weights, loss) =
             minimize(&region, PASSES_MAX, TOLERANCE, |points| trial.losses(points));
@@ -129,8 +131,8 @@ impl Ces {
 }
 
 /// Akaike's criterion corrected for short histories.
-fn criterion(history: &History, loss: f64, seasonality: Seasonality) -> f64 {
-    let seen = history.demand.iter().filter(|d| !d.is_nan());
+fn criterion(demand: &[f64], loss: f64, seasonality: Seasonality) -> f64 {
+    let seen = demand.iter().filter(|d| !d.is_nan());
     let (n, squares) = seen.fold((0.0, 0.0), |(n, sum), d| (n + 1.0, sum + d * d));
     let parameters = seasonality.parameters();
     n * loss.max(PERFECT * squares).max(f64::MIN_POSITIVE).ln()

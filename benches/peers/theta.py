@@ -35,11 +35,16 @@ RUNS = {
         ("theta", "-", lambda: sf.Theta(season_length=1)),
         ("auto_theta", "-", lambda: sf.AutoTheta(season_length=1)),
         ("ces", "-", lambda: sf.AutoCES(season_length=1)),
+        ("mstl_theta", "52", None),
+        ("mstl_ets", "52", None),
     ],
     "hourly": [
         ("dynamic_optimized_theta", "24", lambda: sf.DynamicOptimizedTheta(season_length=24)),
         ("auto_theta", "24", lambda: sf.AutoTheta(season_length=24)),
         ("ces", "24", lambda: sf.AutoCES(season_length=24)),
+        ("mstl_ets", "24,168", lambda: sf.MSTL([24, 168])),
+        ("mstl_theta", "24,168",
+         lambda: sf.MSTL([24, 168], trend_forecaster=sf.DynamicOptimizedTheta(season_length=1))),
     ],
     "retail": [
         ("dynamic_optimized_theta", "7", lambda: sf.DynamicOptimizedTheta(season_length=7)),

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ces::Ces;
+use super::ces::{Ces, Seasonality};
 use super::croston::Croston;
 use super::ets::Ets;
 use super::mean::MeanDemand;
@@ -182,6 +182,7 @@ models! {
             |history| Theta::fit(history, Variant::DynamicOptimized);
         AutoTheta, "auto_theta", 3, Theta, Theta::fit_auto;
         Ces, "ces", 4, Ces, Ces::fit;
+        CesSimple, "ces_simple", 2, Ces, |history| Ces::fit_kind(history, Seasonality::Simple);
         MstlEts, "mstl_ets", 4, Mstl, |history| Mstl::fit(history, mstl::ETS_REMAINDER);
         MstlCes, "mstl_ces", 4, Mstl, |history| Mstl::fit(history, Model::Ces);
         MstlTheta, "mstl_theta", 4, Mstl, |history| Mstl::fit(history, mstl::THETA_REMAINDER);

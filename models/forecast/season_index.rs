@@ -34,6 +34,7 @@ impl SeasonIndex {
     /// The season of `m` steps if there are two of them and it is significant, otherwise
     /// [`SeasonIndex::none`]. Multiplicative where demand is positive throughout, else additive.
     pub fn if_significant(demand: &[f64], m: usize) -> SeasonIndex {
+        let demand = until_last_seen(demand);
         if m < 2 || demand.len() < 2 * m || !is_seasonal(demand, m) {
             return SeasonIndex::none();
         }
@@ -52,6 +53,7 @@ impl SeasonIndex {
     /// What to add in each of the `m` steps of the season, by classical decomposition without a
     /// test; zeros under two seasons.
     pub fn additive(demand: &[f64], m: usize) -> Vec<f64> {
+        let demand = until_last_seen(demand);
         if demand.len() < 2 * m {
             return vec![0.0; m];
         }
@@ -84,6 +86,13 @@ impl SeasonIndex {
             Form::Multiplicative => out.iter_mut().zip(season).for_each(|(out, s)| *out *= s),
         }
     }
+}
+
+/// Demand up to the last step that was seen. What is missing after it tells nothing, so that a model
+/// that is fitted with such a tail is the one that is fitted before and updated over it.
+pub fn until_last_seen(demand: &[f64]) -> &[f64] {
+    let last = demand.iter().rposition(|d| !d.is_nan());
+    &demand[..last.map_or(0, |last| last + 1)]
 }
 
 /// Whether the autocorrelation at lag `m` exceeds what the shorter lags explain (Bartlett's

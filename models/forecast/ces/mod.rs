@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use self::trial::{Start, Trial, Weights};
 use super::model::{FitError, Fitted, History};
+use super::season_index::until_last_seen;
 use super::simplex::{Region, minimize};
 
 const OBSERVED_MIN: usize = 8;
@@ -85,16 +86,30 @@ impl Ces {
     /// [`FitError::TooShort`] under eight observed steps; [`FitError::NoFiniteLoss`] when no
     /// parameters keep the filter finite.
     pub fn fit(history: &History) -> Result<Ces, FitError> {
+        Ces::fit_best(history, &Seasonality::ALL)
+    }
+
+    /// One kind of season; without two seasons of history there is none.
+    ///
+    /// # Errors
+    /// As [`Ces::fit`].
+    pub fn fit_kind(history: &History, seasonality: Seasonality) -> Result<Ces, FitError> {
+        Ces::fit_best(history, &[seasonality])
+    }
+
+    fn fit_best(history: &History, kinds: &[Seasonality]) -> Result<Ces, FitError> {
         let got = history.observed();
         if got < OBSERVED_MIN {
             return Err(FitError::TooShort { needed: OBSERVED_MIN, got });
         }
         let m = history.season();
-        let tried = if m > 1 && history.demand.len() >= 2 * m { 4 } else { 1 };
+        let seen = until_last_seen(history.demand);
+        let seasonal = m > 1 && seen.len() >= 2 * m;
+        let kinds = if seasonal { kinds } else { &[Seasonality::None] };
         let mut chosen: Option<(f64, Ces)> = None;
-        for seasonality in &Seasonality::ALL[..tried] {
-            let Some((loss, fitted)) = Ces::fit_as(history, *seasonality) else { continue };
-            let criterion = criterion(history, loss, *seasonality);
+        for &seasonality in kinds {
+            let Some((loss, fitted)) = Ces::fit_as(seen, m, seasonality) else { continue };
+            let criterion = criterion(seen, loss, seasonality);
             if chosen.as_ref().is_none_or(|(least, _)| criterion < *least) {
                 chosen = Some((criterion, fitted));
             }
@@ -105,8 +120,8 @@ impl Ces {
     }
 
     /// The squared error and the model before its first step.
-    fn fit_as(history: &History, seasonality: Seasonality) -> Option<(f64, Ces)> {
-        let mut trial = Trial::new(history.demand, history.season(), seasonality);
+    fn fit_as(demand: &[f64], m: usize, seasonality: Seasonality) -> Option<(f64, Ces)> {
+        let mut trial = Trial::new(demand, m, seasonality);
         let region = seasonality.region();
         let (weights, loss) =
             minimize(&region, PASSES_MAX, TOLERANCE, |points| trial.losses(points));
@@ -116,8 +131,8 @@ impl Ces {
 }
 
 /// Akaike's criterion corrected for short histories.
-fn criterion(history: &History, loss: f64, seasonality: Seasonality) -> f64 {
-    let seen = history.demand.iter().filter(|d| !d.is_nan());
+fn criterion(demand: &[f64], loss: f64, seasonality: Seasonality) -> f64 {
+    let seen = demand.iter().filter(|d| !d.is_nan());
     let (n, squares) = seen.fold((0.0, 0.0), |(n, sum), d| (n + 1.0, sum + d * d));
     let parameters = seasonality.parameters();
     n * loss.max(PERFECT * squares).max(f64::MIN_POSITIVE).ln()
@@ -125,13 +140,41 @@ fn criterion(history: &History, loss: f64, seasonality: Seasonality) -> f64 {
         + 2.0 * parameters * (parameters + 1.0) / (n - parameters - 1.0)
 }
 
-/// Level and potential after an error.
-#[inline(always)]
-fn moved([level, potential]: [f64; 2], [real, imaginary]: [f64; 2], error: f64) -> [f64; 2] {
-    [
-        level - (1.0 - imaginary) * potential + (real - imaginary) * error,
-        level + (1.0 - real) * potential + (real + imaginary) * error,
-    ]
+/// What a pair and an error add to the next pair, by a complex smoothing parameter `a + ib`.
+#[derive(Clone, Copy, Debug)]
+struct Moves {
+    /// `b - 1`, of the potential to the level.
+    level_by_potential: f64,
+    /// `a - b`.
+    level_by_error: f64,
+    /// `1 - a`.
+    potential_by_potential: f64,
+    /// `a + b`.
+    potential_by_error: f64,
+}
+
+impl Moves {
+    fn by(real: f64, imaginary: f64) -> Moves {
+        Moves {
+            level_by_potential: imaginary - 1.0,
+            level_by_error: real - imaginary,
+            potential_by_potential: 1.0 - real,
+            potential_by_error: real + imaginary,
+        }
+    }
+
+    #[inline(always)]
+    fn moved(&self, [level, potential]: [f64; 2], error: f64) -> [f64; 2] {
+        [
+            level + self.level_by_potential * potential + self.level_by_error * error,
+            level + self.potential_by_potential * potential + self.potential_by_error * error,
+        ]
+    }
+}
+
+/// The moves of the level and of the season.
+fn moves(weights: &Weights) -> [Moves; 2] {
+    [Moves::by(weights[0], weights[1]), Moves::by(weights[2], weights[3])]
 }
 
 /// The pair, and the season's step.
@@ -147,20 +190,20 @@ fn mean(seasonality: Seasonality, [pair, lagged]: &States) -> f64 {
     }
 }
 
-/// Moves the pair and the season's step by an error.
+/// Moves the pair and the season's step by an error. A partial season has no potential and an
+/// imaginary part of zero, which makes its `a - b` its smoothing parameter.
 #[inline(always)]
-fn step(seasonality: Seasonality, weights: &Weights, states: &mut States, error: f64) {
-    let level = [weights[0], weights[1]];
+fn step(seasonality: Seasonality, [level, season]: &[Moves; 2], states: &mut States, error: f64) {
     match seasonality {
-        Seasonality::None => states[0] = moved(states[0], level, error),
-        Seasonality::Simple => states[1] = moved(states[1], level, error),
+        Seasonality::None => states[0] = level.moved(states[0], error),
+        Seasonality::Simple => states[1] = level.moved(states[1], error),
         Seasonality::Partial => {
-            states[0] = moved(states[0], level, error);
-            states[1][0] += weights[2] * error;
+            states[0] = level.moved(states[0], error);
+            states[1][0] += season.level_by_error * error;
         }
         Seasonality::Full => {
-            states[0] = moved(states[0], level, error);
-            states[1] = moved(states[1], [weights[2], weights[3]], error);
+            states[0] = level.moved(states[0], error);
+            states[1] = season.moved(states[1], error);
         }
     }
 }
@@ -170,18 +213,19 @@ impl Fitted for Ces {
         if !demand.is_nan() {
             let mut states = [self.pair, self.ring[self.next]];
             let error = demand - mean(self.seasonality, &states);
-            step(self.seasonality, &self.weights, &mut states, error);
+            step(self.seasonality, &moves(&self.weights), &mut states, error);
             [self.pair, self.ring[self.next]] = states;
         }
         self.next = if self.next + 1 == self.ring.len() { 0 } else { self.next + 1 };
     }
 
     fn forecast(&self, out: &mut [f64]) {
+        let moves = moves(&self.weights);
         let (mut pair, mut ring, mut next) = (self.pair, self.ring.clone(), self.next);
         for out in out.iter_mut() {
             let mut states = [pair, ring[next]];
             *out = mean(self.seasonality, &states);
-            step(self.seasonality, &self.weights, &mut states, 0.0);
+            step(self.seasonality, &moves, &mut states, 0.0);
             [pair, ring[next]] = states;
             next = if next + 1 == ring.len() { 0 } else { next + 1 };
         }

@@ -3,13 +3,13 @@ use super::*;
 /// One step of each seasonality by hand: demand 14, level 10, potential 9, a = 1.2, b = 0.9.
 #[test]
 fn one_step_by_hand() {
-    let [level, potential] = moved([10.0, 9.0], [1.2, 0.9], 4.0);
+    let [level, potential] = Moves::by(1.2, 0.9).moved([10.0, 9.0], 4.0);
     // 10 - 0.1 * 9 + 0.3 * 4, and 10 - 0.2 * 9 + 2.1 * 4.
     assert!((level - 10.3).abs() < 1e-12 && (potential - 16.6).abs() < 1e-12);
-    let weights = [1.2, 0.9, 0.25, 0.0];
+    let moves = moves(&[1.2, 0.9, 0.25, 0.0]);
     let mut states = [[10.0, 9.0], [2.0, 0.0]];
     assert_eq!(mean(Seasonality::Partial, &states), 12.0);
-    step(Seasonality::Partial, &weights, &mut states, 2.0);
+    step(Seasonality::Partial, &moves, &mut states, 2.0);
     assert!((states[0][0] - 9.7).abs() < 1e-12 && states[1][0] == 2.5, "{states:?}");
 }
 
@@ -43,8 +43,7 @@ fn what_the_model_made_is_found_again() {
         demand
     };
     let demand: Vec<f64> = (0..800).map(|_| draw()).collect();
-    let history = History::with_seasons(&demand, &[4]);
-    let (loss, fitted) = Ces::fit_as(&history, Seasonality::Partial).unwrap();
+    let (loss, fitted) = Ces::fit_as(&demand, 4, Seasonality::Partial).unwrap();
     assert!((fitted.weights[0] - 1.4).abs() < 0.15, "{fitted:?}");
     assert!((fitted.weights[1] - 1.0).abs() < 0.05, "{fitted:?}");
     assert!(loss / 800.0 < 3.1, "the noise has variance 3: {}", loss / 800.0);
@@ -72,5 +71,21 @@ fn a_line_goes_on_for_a_while() {
     for (t, got) in out.iter().enumerate() {
         let expected = 220.0 + 2.0 * t as f64;
         assert!((got / expected - 1.0).abs() < 0.06, "{t}: {got} {expected}");
+    }
+}
+
+/// With the parameters and first states of a short history, filtering the long one or updating over
+/// the rest of it comes to the same state, to the bit.
+#[test]
+fn an_update_is_a_refilter() {
+    let wave = |t: usize| 50.0 + [3.0, -2.0, 7.0, -8.0][t % 4] + ((t * t * 31) % 7) as f64;
+    let demand: Vec<f64> = (0..140).map(|t| if t % 13 == 5 { f64::NAN } else { wave(t) }).collect();
+    for kind in Seasonality::ALL {
+        let history = History::with_seasons(&demand[..100], &[4]);
+        let mut updated = Ces::fit_kind(&history, kind).unwrap();
+        demand[100..].iter().for_each(|&demand| updated.update(demand));
+        let (_, mut refiltered) = Ces::fit_as(&demand[..100], 4, kind).unwrap();
+        demand.iter().for_each(|&demand| refiltered.update(demand));
+        assert_eq!(updated, refiltered);
     }
 }

@@ -1,13 +1,12 @@
 //! First states, and the squared error of four parameter vectors in one pass.
 //!
 //! First states are backcast: filter backwards from a rough guess, and the state at the beginning is
-//! the first; only the pass forwards from there is scored. The field backcasts over the whole
-//! history. The filter forgets in a few steps, so that some seasons do as well at a third of the
-//! time.
+//! the first; only the pass forwards from there is scored. The field filters forwards before that,
+//! which changes nothing once the filter has forgotten its guess.
 
 use super::super::season_index::SeasonIndex;
 use super::super::simplex::LANES;
-use super::{Seasonality, mean, step};
+use super::{Moves, Seasonality, mean, moves, step};
 
 /// Real and imaginary part of the level's smoothing parameter, then of the season's.
 pub(super) type Weights = [f64; 4];
@@ -15,8 +14,6 @@ pub(super) type Weights = [f64; 4];
 const POTENTIAL: f64 = 1.1;
 /// Steps whose mean is the rough guess of a level without a season.
 const LEVEL_STEPS: usize = 10;
-/// Backcasting begins so many steps and so many seasons after the first.
-const BACKCAST: (usize, usize) = (50, 4);
 
 /// The states before the first step.
 #[derive(Clone, Debug)]
@@ -26,8 +23,9 @@ pub(super) struct Start {
 }
 
 impl Start {
-    /// The rough guess: the mean around step `at`, and a season by classical decomposition.
-    fn guess(demand: &[f64], at: usize, m: usize, seasonality: Seasonality) -> Start {
+    /// The rough guess: the mean of the last steps, and a season by classical decomposition.
+    fn guess(demand: &[f64], m: usize, seasonality: Seasonality) -> Start {
+        let at = demand.len();
         let late = if seasonality == Seasonality::None { LEVEL_STEPS } else { m };
         let around = &demand[at - late.min(at)..at];
         let mean = |demand: &[f64]| {
@@ -62,8 +60,7 @@ type Lane = [f64; LANES];
 pub(super) struct Trial<'a> {
     demand: &'a [f64],
     seasonality: Seasonality,
-    /// Backcasting begins before this step, with this guess.
-    begin: usize,
+    /// Backcasting begins with this guess after the last step.
     guess: Start,
     pair: [Lane; 2],
     ring: Vec<[Lane; 2]>,
@@ -71,10 +68,9 @@ pub(super) struct Trial<'a> {
 
 impl<'a> Trial<'a> {
     pub(super) fn new(demand: &'a [f64], m: usize, seasonality: Seasonality) -> Trial<'a> {
-        let begin = demand.len().min(BACKCAST.0 + BACKCAST.1 * m);
-        let guess = Start::guess(demand, begin, m, seasonality);
+        let guess = Start::guess(demand, m, seasonality);
         let ring = vec![[[0.0; LANES]; 2]; guess.ring.len()];
-        Trial { demand, seasonality, begin, guess, pair: [[0.0; LANES]; 2], ring }
+        Trial { demand, seasonality, guess, pair: [[0.0; LANES]; 2], ring }
     }
 
     /// Squared one-step errors of four candidates.
@@ -98,10 +94,9 @@ impl<'a> Trial<'a> {
         self.pass(weights, true);
     }
 
-    /// Filters from the first step to the last or, `backwards`, from where backcasting begins to the
-    /// first.
+    /// Filters from the first step to the last or, `backwards`, the other way.
     fn pass(&mut self, weights: &[Weights; LANES], backwards: bool) -> Lane {
-        let by: [Lane; 4] = std::array::from_fn(|p| std::array::from_fn(|k| weights[k][p]));
+        let by = weights.map(|weights| moves(&weights));
         // Chosen once, so that the inner loop has no branch for it.
         match self.seasonality {
             Seasonality::None => self.filter::<{ Seasonality::None as usize }>(&by, backwards),
@@ -113,8 +108,12 @@ impl<'a> Trial<'a> {
         }
     }
 
-    fn filter<const SEASONALITY: usize>(&mut self, by: &[Lane; 4], backwards: bool) -> Lane {
-        let (n, m) = (if backwards { self.begin } else { self.demand.len() }, self.ring.len());
+    fn filter<const SEASONALITY: usize>(
+        &mut self,
+        by: &[[Moves; 2]; LANES],
+        backwards: bool,
+    ) -> Lane {
+        let (n, m) = (self.demand.len(), self.ring.len());
         let mut loss = [0.0; LANES];
         let mut pair = self.pair;
         let mut place = if backwards { (n - 1) % m } else { 0 };
@@ -142,7 +141,7 @@ impl<'a> Trial<'a> {
 #[inline(always)]
 fn one_step<const SEASONALITY: usize>(
     demand: f64,
-    by: &[Lane; 4],
+    by: &[[Moves; 2]; LANES],
     pair: &mut [Lane; 2],
     lagged: &mut [Lane; 2],
 ) -> Lane {
@@ -150,9 +149,8 @@ fn one_step<const SEASONALITY: usize>(
     let mut squared = [0.0; LANES];
     for k in 0..LANES {
         let mut states = [[pair[0][k], pair[1][k]], [lagged[0][k], lagged[1][k]]];
-        let weights = std::array::from_fn(|p| by[p][k]);
         let error = demand - mean(seasonality, &states);
-        step(seasonality, &weights, &mut states, error);
+        step(seasonality, &by[k], &mut states, error);
         ([pair[0][k], pair[1][k]], [lagged[0][k], lagged[1][k]]) = (states[0], states[1]);
         squared[k] = error * error;
     }

@@ -10,9 +10,11 @@ mod stl;
 use serde::{Deserialize, Serialize};
 
 use super::model::{FitError, Fitted, FittedModel, History, Model};
+use super::season_index::until_last_seen;
 
-/// What forecasts the rest in `mstl_ets`, `mstl_theta` and `mstl_drift`.
+/// What forecasts the rest in `mstl_ets`.
 pub const ETS_REMAINDER: Model = Model::Ses;
+/// What forecasts the rest in `mstl_theta`.
 pub const THETA_REMAINDER: Model = Model::DynamicOptimizedTheta;
 
 /// The last cycle of one season.
@@ -35,16 +37,17 @@ impl Mstl {
     /// # Errors
     /// When nothing was observed, and those of the remainder's model.
     pub fn fit(history: &History, remainder: Model) -> Result<Mstl, FitError> {
-        let n = history.demand.len();
-        if history.observed() == 0 {
+        let demand = until_last_seen(history.demand);
+        let n = demand.len();
+        if n == 0 {
             return Err(FitError::TooShort { needed: 1, got: 0 });
         }
         let mut seasons: Vec<usize> =
             history.seasons.iter().copied().filter(|m| (2..=n / 2).contains(m)).collect();
         seasons.sort_unstable();
         seasons.dedup();
-        let parts = stl::decompose(history.demand, &seasons);
-        let mut rest = history.demand.to_vec();
+        let parts = stl::decompose(demand, &seasons);
+        let mut rest = demand.to_vec();
         for season in &parts.seasons {
             rest.iter_mut().zip(season).for_each(|(rest, season)| *rest -= season);
         }
@@ -52,7 +55,9 @@ impl Mstl {
         let last =
             |(season, m): (&Vec<f64>, &usize)| Cycle { season: season[n - m..].to_vec(), next: 0 };
         let cycles = parts.seasons.iter().zip(&seasons).map(last).collect();
-        Ok(Mstl { cycles, remainder: Box::new(remainder) })
+        let mut fitted = Mstl { cycles, remainder: Box::new(remainder) };
+        history.demand[n..].iter().for_each(|&missing| fitted.update(missing));
+        Ok(fitted)
     }
 }
 

@@ -129,3 +129,22 @@ fn the_criterion_charges_for_theta() {
     let fitted = Theta::fit_auto(&History::with_seasons(&noise, &[])).unwrap();
     assert_eq!(fitted.weight, 0.5, "noise has no reason for a theta of its own");
 }
+
+/// With the parameters of a short history, filtering the long one or updating over the rest of it
+/// comes to the same state, to the bit.
+#[test]
+fn an_update_is_a_refilter() {
+    let wave = |t: usize| 30.0 + [3.0, -2.0, 7.0][t % 3] + ((t * t * 31) % 7) as f64;
+    let demand: Vec<f64> = (0..140).map(|t| if t % 13 == 5 { f64::NAN } else { wave(t) }).collect();
+    let (short, long) =
+        (History::with_seasons(&demand[..100], &[3]), History::with_seasons(&demand, &[3]));
+    for variant in Variant::ALL {
+        let mut updated = Theta::fit(&short, variant).unwrap();
+        demand[100..].iter().for_each(|&demand| updated.update(demand));
+        let season = seasonal(&short).unwrap();
+        assert!(!season.is_none());
+        let search = Search::new(short.demand, &season, variant.is_dynamic());
+        let best = search.best(variant.is_optimized()).unwrap();
+        assert_eq!(updated, Theta::filtered(&long, season, &search, &best));
+    }
+}

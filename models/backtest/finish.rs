@@ -86,7 +86,7 @@ impl Finisher<'_> {
             if plan.class == DemandClass::Obsolete { Model::Tsb } else { Model::Mean };
         let wanted = plan.wanted.unwrap_or(last_resort);
         let blend = match wanted {
-            Model::BlendMedian => Some(&self.memory.median),
+            Model::BlendMedian => Some(&self.memory.median[plan.class as usize]),
             Model::BlendWeighted => Some(&self.memory.weighted[plan.class as usize]),
             _ => None,
         };

@@ -202,14 +202,14 @@ impl Judge<'_> {
     }
 
     /// Average relative loss per class and candidate, drawn to the average of all classes.
-    pub fn class_losses(&self, losses: &[Losses]) -> PerClass<f64> {
+    pub fn class_losses(&self, losses: &[Vec<f64>]) -> PerClass<f64> {
         let n = self.models.len();
         let everything = DemandClass::ALL.len();
         let mut sums = vec![vec![(0.0, 0.0); n]; everything + 1];
         let mut ratio = vec![f64::NAN; n];
         for ((class, _), losses) in self.trials.iter().zip(losses) {
             ratio.fill(f64::NAN);
-            if !relative(&losses.loss, &mut ratio) {
+            if !relative(losses, &mut ratio) {
                 continue;
             }
             for row in [*class as usize, everything] {

@@ -50,7 +50,8 @@ pub struct PanelMemory {
     /// Of the configuration and of what features mean; another one remembers nothing.
     pub fingerprint: u64,
     pub models: Vec<Model>,
-    pub median: Blend,
+    /// Members of the median per class.
+    pub median: Vec<Blend>,
     /// Weights of the weighted blend per class.
     pub weighted: Vec<Blend>,
     /// Per class, with a dispersion of the class, for a series that is new.

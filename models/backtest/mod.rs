@@ -6,6 +6,7 @@ pub mod finish;
 pub mod judge;
 pub mod memory;
 pub mod panel;
+pub mod portfolio;
 pub mod refit;
 pub mod scores;
 pub mod shapes;

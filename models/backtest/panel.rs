@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::finish::{Finished, Finisher};
 use super::memory::{Memory, PanelMemory, SeriesMemory};
+use super::portfolio;
 use super::refit::{Groups, refit};
 use super::scores::ScoreRow;
 use crate::distribution::paths::mix;
@@ -21,21 +22,6 @@ use crate::forecast::sku_forecast::SkuForecast;
 
 /// A memory that knows a smaller share of the series is of another panel.
 const KNOWN_SHARE_MIN: f64 = 0.8;
-
-const NIGHTLY: &[Model] = &[
-    Model::SeasonalNaive,
-    Model::Mean,
-    Model::Ses,
-    Model::EtsSeasonal,
-    Model::EtsDamped,
-    Model::ThetaSteady,
-    Model::Croston,
-    Model::Sba,
-    Model::Tsb,
-    Model::Pooled,
-    Model::BlendMedian,
-    Model::BlendWeighted,
-];
 
 /// How a panel is forecast.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,7 +63,7 @@ impl Default for ForecastConfig {
             horizon_days: 14,
             cutoffs: 4,
             cutoff_step_days: 7,
-            models: NIGHTLY.to_vec(),
+            models: portfolio::DAILY.to_vec(),
             seasons: vec![SEASON_DAYS],
             daily: true,
         }

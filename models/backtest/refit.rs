@@ -9,6 +9,7 @@ use super::finish::{Finished, Finisher};
 use super::judge::{Judge, Losses, PerClass};
 use super::memory::{PanelMemory, SeriesPlan};
 use super::panel::{EffectRow, ForecastConfig, Night, Wanted, gather, meaning};
+use super::portfolio::{is_yardstick, may_choose, tries};
 use super::scores::ScoreSums;
 use super::shapes::Shaper;
 use super::stack::stacked;
@@ -17,7 +18,7 @@ use crate::distribution::shape::SpreadShape;
 use crate::forecast::blend::{Blend, Rule};
 use crate::forecast::demand_class::DemandClass;
 use crate::forecast::drivers::{ForecastInput, InputError};
-use crate::forecast::model::{Model, seen_demand};
+use crate::forecast::model::{History, Model, seen_demand};
 use crate::forecast::pooled::features::Features;
 use crate::forecast::pooled::learn::{Effects, Learner};
 
@@ -32,17 +33,24 @@ pub fn refit(
 ) -> Result<Vec<Night>, InputError> {
     input.check(config.horizon_days)?;
     let portfolio = if wanted.contains(&Wanted::Auto) { config.portfolio() } else { Vec::new() };
-    let named = wanted.iter().filter_map(|wanted| match wanted {
-        Wanted::Auto => None,
-        Wanted::Model(model) => Some(*model),
-    });
-    let models = candidates(portfolio.iter().copied().chain(named), &config.portfolio());
+    let named: Vec<Model> = wanted
+        .iter()
+        .filter_map(|wanted| match wanted {
+            Wanted::Auto => None,
+            Wanted::Model(model) => Some(*model),
+        })
+        .collect();
+    let models = candidates(portfolio.iter().chain(&named).copied(), &config.portfolio());
     let groups = Groups::new(input);
     let features = Features::new(input);
-    let mut trials = run_trials(input, config, &models, &groups, &features);
-    let median = median_blend(&models, &config.portfolio());
+    let mut trials = run_trials(input, config, &models, &named, &groups, &features);
+    let median: Vec<Blend> = DemandClass::ALL
+        .iter()
+        .map(|&class| median_blend(&models, &config.portfolio(), class, config.daily))
+        .collect();
     let members = stack_members(&models, &config.portfolio());
-    let (losses, dispersion, weighted) = try_blends(input, &models, &members, &median, &mut trials);
+    let (losses, dispersion, weighted) =
+        try_blends(input, &models, &members, &median, config.daily, &mut trials);
     let judge = Judge { panel: input.panel, models: &models, trials: &trials };
     let ends: Vec<usize> = (0..input.panel.len()).map(|i| input.panel.series(i).len()).collect();
     let learner =
@@ -89,7 +97,7 @@ impl Settled<'_> {
     fn night(&self, wanted: Wanted, portfolio: &[Model]) -> Night {
         let judge = self.judge;
         let choices = match wanted {
-            Wanted::Auto => make_choices(judge, self.losses, portfolio),
+            Wanted::Auto => make_choices(judge, self.losses, portfolio, self.config.daily),
             Wanted::Model(model) => {
                 let best = judge.models.iter().position(|m| *m == model);
                 vec![best.map(Choice::only); self.input.panel.len()]
@@ -174,13 +182,14 @@ fn try_blends(
     input: &ForecastInput,
     models: &[Model],
     members: &[usize],
-    median: &Blend,
+    median: &[Blend],
+    daily: bool,
     trials: &mut [(DemandClass, Trial)],
 ) -> (Vec<Losses>, PerClass<f64>, Vec<Blend>) {
     let (weighted, others): (Vec<usize>, Vec<usize>) =
         (0..models.len()).partition(|&c| models[c] == Model::BlendWeighted);
     if let Some(c) = models.iter().position(|model| *model == Model::BlendMedian) {
-        trials.par_iter_mut().for_each(|(_, trial)| trial.fill(c, median));
+        trials.par_iter_mut().for_each(|(class, trial)| trial.fill(c, &median[*class as usize]));
     }
     let unscored = Losses {
         loss: vec![f64::NAN; models.len()],
@@ -192,7 +201,7 @@ fn try_blends(
     let judge = Judge { panel: input.panel, models, trials: &*trials };
     judge.class_dispersions(&others, &mut dispersion);
     judge.losses(&others, &dispersion, &mut losses);
-    let blends = stacked(&judge, members);
+    let blends = stacked(&judge, members, daily);
     for &c in &weighted {
         trials.par_iter_mut().for_each(|(class, trial)| trial.fill(c, &blends[*class as usize]));
     }
@@ -204,16 +213,35 @@ fn try_blends(
 
 /// The choice of every series among the portfolio; the seasonal naive and the mean may be scored
 /// without being in it.
-fn make_choices(judge: &Judge, losses: &[Losses], portfolio: &[Model]) -> Vec<Option<Choice>> {
-    let averages = judge.class_losses(losses);
-    let parameters: Vec<usize> = judge.models.iter().map(|model| model.parameters()).collect();
-    losses
+fn make_choices(
+    judge: &Judge,
+    losses: &[Losses],
+    portfolio: &[Model],
+    daily: bool,
+) -> Vec<Option<Choice>> {
+    // What else was asked for by name must not move the choice.
+    let own: Vec<Vec<f64>> = losses
         .par_iter()
         .zip(judge.trials)
         .map(|(losses, (class, _))| {
-            let class_average = &averages[*class as usize];
-            choose(&losses.loss, losses.days, class_average, &parameters, |c| {
-                portfolio.contains(&judge.models[c]) && may_choose(*class, judge.models[c])
+            let usable = |model: Model| {
+                is_yardstick(model) || portfolio.contains(&model) && tries(*class, daily, model)
+            };
+            let of = losses.loss.iter().zip(judge.models);
+            of.map(|(&loss, &model)| if usable(model) { loss } else { f64::NAN }).collect()
+        })
+        .collect();
+    let averages = judge.class_losses(&own);
+    let parameters: Vec<usize> = judge.models.iter().map(|model| model.parameters()).collect();
+    losses
+        .par_iter()
+        .zip(&own)
+        .zip(judge.trials)
+        .map(|((losses, own), (class, _))| {
+            choose(own, losses.days, &averages[*class as usize], &parameters, |c| {
+                let model = judge.models[c];
+                let tried = tries(*class, daily, model) && portfolio.contains(&model);
+                tried && may_choose(*class, model)
             })
         })
         .collect()
@@ -244,19 +272,15 @@ fn stack_members(models: &[Model], portfolio: &[Model]) -> Vec<usize> {
 
 /// The median of what stands on its own; a median with several naive or similar ones among them
 /// would be theirs.
-fn median_blend(models: &[Model], portfolio: &[Model]) -> Blend {
+fn median_blend(models: &[Model], portfolio: &[Model], class: DemandClass, daily: bool) -> Blend {
     let is_member = |model: &Model| {
         portfolio.contains(model)
             && !model.is_blend()
+            && tries(class, daily, *model)
             && !matches!(model, Model::SeasonalNaive | Model::Mean | Model::Croston)
     };
     let weights = models.iter().map(|model| f64::from(u8::from(is_member(model)))).collect();
     Blend { rule: Rule::Median, weights }
-}
-
-/// A series that stopped selling is left to the models that let demand fade.
-fn may_choose(class: DemandClass, model: Model) -> bool {
-    class != DemandClass::Obsolete || matches!(model, Model::Tsb | Model::Ses | Model::Pooled)
 }
 
 /// Which series learn together.
@@ -283,6 +307,7 @@ fn run_trials(
     input: &ForecastInput,
     config: &ForecastConfig,
     models: &[Model],
+    named: &[Model],
     groups: &Groups,
     features: &Features,
 ) -> Vec<(DemandClass, Trial)> {
@@ -312,8 +337,13 @@ fn run_trials(
                 let beta = learner.series_beta(i, groups.of[i], effects);
                 learner.series(i, groups.of[i], effects, &beta)
             });
-            let trial = Trial::run(&demand, models, origins[i], &config.seasons, pooled.as_ref());
-            (DemandClass::of(&demand), trial)
+            let class = DemandClass::of(&demand);
+            let asked = |model: Model| {
+                is_yardstick(model) || named.contains(&model) || tries(class, config.daily, model)
+            };
+            let history =
+                History { demand: &demand, seasons: &config.seasons, pooled: pooled.as_ref() };
+            (class, Trial::run(&history, models, origins[i], asked))
         })
         .collect()
 }

@@ -3,6 +3,7 @@
 //! counts is not who is best alone but whose errors cancel.
 
 use super::judge::Judge;
+use super::portfolio::tries;
 use crate::forecast::blend::{Blend, Rule, WEIGHT_MIN};
 use crate::forecast::demand_class::DemandClass;
 
@@ -31,27 +32,29 @@ struct Products {
 }
 
 /// A blend per class, with a weight per candidate.
-pub fn stacked(judge: &Judge, members: &[usize]) -> Vec<Blend> {
+pub fn stacked(judge: &Judge, members: &[usize], daily: bool) -> Vec<Blend> {
     let n = members.len();
+    let tried = |class: usize, c: usize| tries(DemandClass::ALL[class], daily, judge.models[c]);
     let mut classes = vec![Products::new(n); DemandClass::ALL.len()];
     let stride = judge.trials.len().div_ceil(SERIES_MAX).max(1);
     for i in (0..judge.trials.len()).step_by(stride) {
         let class = judge.trials[i].0 as usize;
-        classes[class].add_series(judge, members, i);
+        classes[class].add_series(judge, members, i, |c| tried(class, c));
     }
     let mut all = Products::new(n);
     classes.iter().for_each(|class| all.merge(class, 1.0));
     let share = ALL_CLASSES_SERIES / all.series.max(ALL_CLASSES_SERIES);
-    let blend = |class: &Products| {
-        let mut products = class.clone();
+    let blend = |(class, products): (usize, &Products)| {
+        let mut products = products.clone();
         products.merge(&all, share);
         let mut weights = vec![0.0; judge.models.len()];
         for (&member, weight) in members.iter().zip(products.weights()) {
-            weights[member] = if weight < WEIGHT_MIN { 0.0 } else { weight };
+            let enough = weight >= WEIGHT_MIN && tried(class, member);
+            weights[member] = if enough { weight } else { 0.0 };
         }
         Blend { rule: Rule::Weighted, weights }
     };
-    classes.iter().map(blend).collect()
+    classes.iter().enumerate().map(blend).collect()
 }
 
 impl Products {
@@ -64,10 +67,18 @@ impl Products {
         }
     }
 
-    /// A member without a forecast errs as the others do on average.
-    fn add_series(&mut self, judge: &Judge, members: &[usize], i: usize) {
+    /// A member without a forecast errs as the others do on average; one that is not tried on this
+    /// class has none, even if it was asked for by name.
+    fn add_series(
+        &mut self,
+        judge: &Judge,
+        members: &[usize],
+        i: usize,
+        tried: impl Fn(usize) -> bool,
+    ) {
+        let has = |c: usize| tried(c) && judge.trials[i].1.has(c);
         let mut days: Vec<Vec<f64>> = Vec::new();
-        for &member in members.iter().filter(|&&m| judge.trials[i].1.has(m)) {
+        for &member in members.iter().filter(|&&m| has(m)) {
             let mut errors = Vec::new();
             judge.scored(i, member, |_, _, mean, actual| errors.push(mean - actual));
             days.push(errors);
@@ -83,7 +94,7 @@ impl Products {
             let mut fitted = days.iter();
             let mean = days.iter().map(|errors| errors[day]).sum::<f64>() / fits as f64;
             for (error, &member) in errors.iter_mut().zip(members) {
-                let own = judge.trials[i].1.has(member).then(|| fitted.next()).flatten();
+                let own = has(member).then(|| fitted.next()).flatten();
                 let raw = own.map_or(mean, |errors| errors[day]);
                 *error = (raw / scale).clamp(-ERROR_MAX, ERROR_MAX);
             }

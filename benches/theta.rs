@@ -1,10 +1,10 @@
 //! Time and forecasts of named models on series from a file, for `benches/peers/theta.py`, which
 //! runs a peer on the same series in the same call.
 //!
-//! `cargo bench -p granary-models --bench theta -- FILE MODELS HORIZON SEASONS`: FILE has a series a
-//! line, numbers with spaces between, `nan` where demand is missing; MODELS and SEASONS have commas
-//! between (`-` for no season). One thread. Prints `time MODEL SECONDS`, the time of fitting and
-//! forecasting all series, and a line `forecast MODEL SERIES NUMBERS...` for each.
+//! `cargo bench -p granary-models --bench theta -- FILE MODELS HORIZON SEASONS`: FILE has a series
+//! a line, numbers with spaces between, `nan` where demand is missing; MODELS and SEASONS have
+//! commas between (`-` for no season). One thread. Prints `time MODEL SECONDS`, the time of fitting
+//! and forecasting all series, and a line `forecast MODEL SERIES NUMBERS...` for each.
 
 use std::fmt::Write;
 use std::time::Instant;

@@ -35,8 +35,12 @@ RUNS = {
         ("theta", "-", lambda: sf.Theta(season_length=1)),
         ("auto_theta", "-", lambda: sf.AutoTheta(season_length=1)),
         ("ces", "-", lambda: sf.AutoCES(season_length=1)),
+        ("ces", "52", None),
+        ("dynamic_optimized_theta", "52", None),
         ("mstl_theta", "52", None),
         ("mstl_ets", "52", None),
+        ("log_mstl_theta", "52", None),
+        ("log_ces", "52", None),
     ],
     "hourly": [
         ("dynamic_optimized_theta", "24", lambda: sf.DynamicOptimizedTheta(season_length=24)),
@@ -45,6 +49,8 @@ RUNS = {
         ("mstl_ets", "24,168", lambda: sf.MSTL([24, 168])),
         ("mstl_theta", "24,168",
          lambda: sf.MSTL([24, 168], trend_forecaster=sf.DynamicOptimizedTheta(season_length=1))),
+        ("ces_simple", "24", None),
+        ("log_mstl_theta", "24,168", None),
     ],
     "retail": [
         ("dynamic_optimized_theta", "7", lambda: sf.DynamicOptimizedTheta(season_length=7)),

@@ -8,6 +8,7 @@ pub mod drivers;
 pub mod ensemble;
 pub mod ets;
 pub mod launch;
+pub mod logged;
 pub mod mean;
 pub mod model;
 pub mod mstl;

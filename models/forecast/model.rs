@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::ces::{Ces, Seasonality};
 use super::croston::Croston;
 use super::ets::Ets;
+use super::logged::Logged;
 use super::mean::MeanDemand;
 use super::mstl::{self, Mstl};
 use super::pooled::level::{PooledLevel, SeriesEffects};
@@ -92,6 +93,8 @@ pub enum FitError {
     TooShort { needed: usize, got: usize },
     #[error("needs {needed} days with a sale, got {got}")]
     TooFewSales { needed: usize, got: usize },
+    #[error("needs demand above zero on every observed day")]
+    NotPositive,
     #[error("the parameter search ended without a finite loss")]
     NoFiniteLoss,
     #[error("has no fit to a history alone")]
@@ -186,6 +189,9 @@ models! {
         MstlEts, "mstl_ets", 4, Mstl, |history| Mstl::fit(history, mstl::ETS_REMAINDER);
         MstlCes, "mstl_ces", 4, Mstl, |history| Mstl::fit(history, Model::Ces);
         MstlTheta, "mstl_theta", 4, Mstl, |history| Mstl::fit(history, mstl::THETA_REMAINDER);
+        LogCes, "log_ces", 4, Logged, |history| Logged::fit(history, Model::Ces);
+        LogMstlTheta, "log_mstl_theta", 4, Logged,
+            |history| Logged::fit(history, Model::MstlTheta);
         Croston, "croston", 1, Croston, |history| Croston::fit(history, false);
         Sba, "sba", 1, Croston, |history| Croston::fit(history, true);
         Tsb, "tsb", 2, Tsb, Tsb::fit;

@@ -88,8 +88,8 @@ impl SeasonIndex {
     }
 }
 
-/// Demand up to the last step that was seen. What is missing after it tells nothing, so that a model
-/// that is fitted with such a tail is the one that is fitted before and updated over it.
+/// Demand up to the last step that was seen. What is missing after it tells nothing, so that a
+/// model that is fitted with such a tail is the one that is fitted before and updated over it.
 pub fn until_last_seen(demand: &[f64]) -> &[f64] {
     let last = demand.iter().rposition(|d| !d.is_nan());
     &demand[..last.map_or(0, |last| last + 1)]

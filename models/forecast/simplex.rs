@@ -26,8 +26,9 @@ impl Region {
     }
 }
 
-/// The best point and its loss after `passes` evaluations of four points, or fewer when the corners'
-/// losses are within `tolerance` of each other. A loss that is not a number counts as infinite.
+/// The best point and its loss after `passes` evaluations of four points, or fewer when the
+/// corners' losses are within `tolerance` of each other. A loss that is not a number counts as
+/// infinite.
 pub fn minimize(
     region: &Region,
     passes: usize,

@@ -2,13 +2,17 @@
 //! 69(8), equations 13 to 16. Beside the level there is a second state, the information potential,
 //! and with a complex smoothing parameter `a + ib` one model covers level and trend.
 //!
-//! One-step error `e`, level `l` and potential `c` move as `l' = l - (1 - b) c + (a - b) e` and
-//! `c' = l + (1 - a) c + (a + b) e`. The season is none, simple (the pair itself is lagged by a
-//! season), partial (an additive season beside the pair) or full (the season is a pair too); Akaike's
-//! corrected criterion chooses.
+//! One-step error `e`, level `l` and potential `c` move as `l' = l - (1 - b) c + (a - b) e` and `c'
+//! = l + (1 - a) c + (a + b) e`. The season is none, simple (the pair itself is lagged by a
+//! season), partial (an additive season beside the pair) or full (the season is a pair too);
+//! Akaike's corrected criterion chooses.
 //!
-//! A missing step leaves the pair as it is. Taking `e = 0` instead would let a growing pair run away
-//! over a long gap.
+//! Most smoothing parameters let the pair fade. Demand does not fade to nothing, so a pair that
+//! serves all steps is that of demand less its mean, and fades to the mean. The simple season's
+//! pairs are left as published, since each step of the season has a mean of its own.
+//!
+//! A missing step leaves the pair as it is. Taking `e = 0` instead would let a growing pair run
+//! away over a long gap.
 
 mod trial;
 
@@ -72,6 +76,8 @@ impl Seasonality {
 pub struct Ces {
     seasonality: Seasonality,
     weights: Weights,
+    /// What is taken off demand before all else.
+    centre: f64,
     /// Level and potential, unless the season is simple.
     pair: [f64; 2],
     /// Per step of the season: level and potential if it is simple, else season and its potential.
@@ -121,13 +127,22 @@ impl Ces {
 
     /// The squared error and the model before its first step.
     fn fit_as(demand: &[f64], m: usize, seasonality: Seasonality) -> Option<(f64, Ces)> {
-        let mut trial = Trial::new(demand, m, seasonality);
+        let centre = if seasonality == Seasonality::Simple { 0.0 } else { mean_seen(demand) };
+        let centred: Vec<f64> = demand.iter().map(|demand| demand - centre).collect();
+        let mut trial = Trial::new(&centred, m, seasonality);
         let region = seasonality.region();
         let (weights, loss) =
             minimize(&region, PASSES_MAX, TOLERANCE, |points| trial.losses(points));
         let Start { pair, ring } = trial.backcast(&weights);
-        loss.is_finite().then(|| (loss, Ces { seasonality, weights, pair, ring, next: 0 }))
+        let first = Ces { seasonality, weights, centre, pair, ring, next: 0 };
+        loss.is_finite().then_some((loss, first))
     }
+}
+
+fn mean_seen(demand: &[f64]) -> f64 {
+    let seen = demand.iter().filter(|d| !d.is_nan());
+    let (n, sum) = seen.fold((0.0, 0.0), |(n, sum), d| (n + 1.0, sum + d));
+    sum / f64::max(n, 1.0)
 }
 
 /// Akaike's criterion corrected for short histories.
@@ -212,7 +227,7 @@ impl Fitted for Ces {
     fn update(&mut self, demand: f64) {
         if !demand.is_nan() {
             let mut states = [self.pair, self.ring[self.next]];
-            let error = demand - mean(self.seasonality, &states);
+            let error = demand - self.centre - mean(self.seasonality, &states);
             step(self.seasonality, &moves(&self.weights), &mut states, error);
             [self.pair, self.ring[self.next]] = states;
         }
@@ -224,7 +239,7 @@ impl Fitted for Ces {
         let (mut pair, mut ring, mut next) = (self.pair, self.ring.clone(), self.next);
         for out in out.iter_mut() {
             let mut states = [pair, ring[next]];
-            *out = mean(self.seasonality, &states);
+            *out = self.centre + mean(self.seasonality, &states);
             step(self.seasonality, &moves, &mut states, 0.0);
             [pair, ring[next]] = states;
             next = if next + 1 == ring.len() { 0 } else { next + 1 };

@@ -1,8 +1,8 @@
 //! First states, and the squared error of four parameter vectors in one pass.
 //!
-//! First states are backcast: filter backwards from a rough guess, and the state at the beginning is
-//! the first; only the pass forwards from there is scored. The field filters forwards before that,
-//! which changes nothing once the filter has forgotten its guess.
+//! First states are backcast: filter backwards from a rough guess, and the state at the beginning
+//! is the first; only the pass forwards from there is scored. The field filters forwards before
+//! that, which changes nothing once the filter has forgotten its guess.
 
 use super::super::season_index::SeasonIndex;
 use super::super::simplex::LANES;
@@ -75,18 +75,18 @@ impl<'a> Trial<'a> {
 
     /// Squared one-step errors of four candidates.
     pub(super) fn losses(&mut self, weights: &[Weights; LANES]) -> Lane {
-        self.to_the_beginning(weights);
+        self.backcast_lanes(weights);
         self.pass(weights, false)
     }
 
     /// The first states that go with the parameters.
     pub(super) fn backcast(mut self, weights: &Weights) -> Start {
-        self.to_the_beginning(&[*weights; LANES]);
+        self.backcast_lanes(&[*weights; LANES]);
         let of = |pair: &[Lane; 2]| [pair[0][0], pair[1][0]];
         Start { pair: of(&self.pair), ring: self.ring.iter().map(of).collect() }
     }
 
-    fn to_the_beginning(&mut self, weights: &[Weights; LANES]) {
+    fn backcast_lanes(&mut self, weights: &[Weights; LANES]) {
         self.pair = self.guess.pair.map(|state| [state; LANES]);
         for (lanes, guess) in self.ring.iter_mut().zip(&self.guess.ring) {
             *lanes = guess.map(|state| [state; LANES]);

@@ -1,8 +1,8 @@
-//! LOESS on evenly spaced points (Cleveland 1979, as in the STL of Cleveland et al. 1990, section 2):
-//! a local constant or line with tricube weights. Inside the series all windows are alike and
+//! LOESS on evenly spaced points (Cleveland 1979, as in the STL of Cleveland et al. 1990, section
+//! 2): a local constant or line with tricube weights. Inside the series all windows are alike and
 //! symmetric, so that a line's value at the centre is the weighted mean: one set of weights serves
-//! all. Only near the ends is a line fitted. Values are taken every `jump` steps with straight lines
-//! between, which makes a pass linear in the length for any window.
+//! all. Only near the ends is a line fitted. Values are taken every `jump` steps with straight
+//! lines between, which makes a pass linear in the length for any window.
 
 /// Distances beyond this part of the window's reach have no weight, those below it have all.
 const FAR: f64 = 0.999;

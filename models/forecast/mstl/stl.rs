@@ -1,6 +1,7 @@
-//! Seasonal-trend decomposition by LOESS: Cleveland, Cleveland, McRae & Terpenning (1990), Journal of
-//! Official Statistics 6(1), section 2.2, the inner loop; and several seasons one after the other:
-//! Bandara, Hyndman & Bergmeir (2021), MSTL, algorithm 1. Windows are those of R's `stl` and `mstl`.
+//! Seasonal-trend decomposition by LOESS: Cleveland, Cleveland, McRae & Terpenning (1990), Journal
+//! of Official Statistics 6(1), section 2.2, the inner loop; and several seasons one after the
+//! other: Bandara, Hyndman & Bergmeir (2021), MSTL, algorithm 1. Windows are those of R's `stl` and
+//! `mstl`.
 
 use super::super::season_index::interpolated;
 use super::loess::Loess;

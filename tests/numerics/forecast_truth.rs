@@ -79,7 +79,7 @@ fn what_else_is_asked_for_does_not_move_the_portfolio() {
     let config = ForecastConfig { horizon_days: HORIZON, ..ForecastConfig::default() };
     let ask = |wanted: &[Wanted]| forecast_by(&retail.input(), &config, wanted).expect("it fits");
     let alone = ask(&[Wanted::Auto]);
-    let named = [Model::Ces, Model::Naive, Model::Sba].map(Wanted::Model);
+    let named = [Model::Ces, Model::Theta, Model::Sba].map(Wanted::Model);
     let among = ask(&[named[0], Wanted::Auto, named[1], named[2]]);
     assert_eq!(alone[0].series, among[1].series);
     for (asked, got) in named.iter().zip([&among[0], &among[2], &among[3]]) {

@@ -21,6 +21,7 @@ pub struct ParquetFile {
     name: String,
     headers: Vec<String>,
     wanted: Vec<bool>,
+    exact_floats: bool,
     /// Slices yet to read, as (offset, rows), last first.
     slices: Vec<(usize, usize)>,
 }
@@ -68,9 +69,16 @@ impl ParquetFile {
             path: path.to_owned(),
             wanted: vec![true; headers.len()],
             headers,
+            exact_floats: false,
             slices: slices(&groups, rows),
             name,
         })
+    }
+
+    /// Takes 32-bit floats at their value, not at the shortest decimal that they stand for.
+    pub fn with_exact_floats(mut self) -> ParquetFile {
+        self.exact_floats = true;
+        self
     }
 
     fn read(&self, offset: usize, rows: usize) -> PolarsResult<DataFrame> {
@@ -146,7 +154,7 @@ impl ChunkReader for ParquetFile {
             if self.wanted[at] {
                 let column = frame.columns().iter().find(|column| column.name().trim() == header);
                 let column = column.with_context(|| format!("{}: no `{header}`", self.name))?;
-                columns[at] = cells(column)
+                columns[at] = cells(column, self.exact_floats)
                     .with_context(|| format!("{}: cannot read `{header}`", self.name))?;
             }
         }
@@ -157,7 +165,7 @@ impl ChunkReader for ParquetFile {
     }
 }
 
-fn cells(column: &Column) -> PolarsResult<Cells> {
+fn cells(column: &Column, exact_floats: bool) -> PolarsResult<Cells> {
     let series = column.as_materialized_series();
     Ok(match series.dtype() {
         DataType::String => {
@@ -167,7 +175,8 @@ fn cells(column: &Column) -> PolarsResult<Cells> {
         }
         DataType::Float64 => Cells::Real(series.f64()?.iter().collect()),
         DataType::Float32 => {
-            Cells::Real(series.f32()?.iter().map(|value| value.map(shortest)).collect())
+            let widen = if exact_floats { f64::from } else { shortest };
+            Cells::Real(series.f32()?.iter().map(|value| value.map(widen)).collect())
         }
         DataType::Date => Cells::Day(series.cast(&DataType::Int32)?.i32()?.iter().collect()),
         DataType::Datetime(unit, _) => {

@@ -195,13 +195,14 @@ fn leader_board(outcome: &Outcome) -> String {
         ]);
     }
     let rows = scores.models.values().map(|model| model.rows).max().unwrap_or(0);
+    let counted =
+        |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     format!(
-        "{}{} series, {} windows of {} {}s, {rows} scored rows a model\n{}\n",
+        "{}{} series, {} of {}, {rows} scored rows a model\n{}\n",
         table.render(Style::of_stdout(), 0),
         scores.input.series,
-        scores.config.windows,
-        scores.config.horizon,
-        scores.config.freq.unit(),
+        counted(scores.config.windows, "window"),
+        counted(scores.config.horizon, scores.config.freq.unit()),
         outcome.out.join("report.html").display()
     )
 }

@@ -54,10 +54,11 @@ pub struct BacktestConfig {
     pub threads: usize,
 }
 
-/// The part of the configuration that decides the bytes of the files.
+/// What decides the bytes of the files, or whether finished windows are still of use.
 #[derive(Serialize)]
 struct Settings<'a> {
     version: &'a str,
+    build: String,
     digest: &'a str,
     freq: Freq,
     horizon: usize,
@@ -83,6 +84,7 @@ impl BacktestConfig {
     fn key(&self, digest: &str) -> anyhow::Result<String> {
         let settings = Settings {
             version: env!("CARGO_PKG_VERSION"),
+            build: build(),
             digest,
             freq: self.freq,
             horizon: self.horizon,
@@ -94,6 +96,14 @@ impl BacktestConfig {
         };
         Ok(blake3::hash(&serde_json::to_vec(&settings)?).to_hex().to_string())
     }
+}
+
+/// Tells this program's file from another build of the same version, whose finished windows may
+/// differ. It decides only whether a run goes on.
+fn build() -> String {
+    let file = std::env::current_exe().and_then(std::fs::metadata);
+    let told = file.and_then(|file| Ok((file.len(), file.modified()?)));
+    told.map_or_else(|_| String::new(), |(length, at)| format!("{length} {at:?}"))
 }
 
 /// Runs a backtest, or goes on with one that was killed. `on_stage` hears what is being done,

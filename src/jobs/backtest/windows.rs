@@ -43,7 +43,7 @@ impl Plan {
             let needs = reach + (windows as i64 - 1) * apart + 1;
             let unit = table.clock.freq.unit();
             let message = format!(
-                "{windows} windows of {horizon} {unit}s need {needs} {unit}s, but the table goes \
+                "--windows {windows} of --horizon {horizon} need {needs} {unit}s, but the table goes \
                  from {} to {}, {} {unit}s",
                 table.clock.text(table.first),
                 table.clock.text(table.last),

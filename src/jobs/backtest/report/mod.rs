@@ -183,17 +183,17 @@ impl Pages<'_> {
 
     fn by_horizon(&self) -> String {
         let steps = self.book.horizon.len();
+        let wape = |step: usize, model: usize| {
+            self.book.metrics(&self.book.horizon[step], model).wape.unwrap_or(f64::NAN)
+        };
         let line = |&model: &usize| Line {
             class: self.colour(model),
-            points: (0..steps)
-                .map(|step| {
-                    let metrics = self.book.metrics(&self.book.horizon[step], model);
-                    ((step + 1) as f64, metrics.wape.unwrap_or(f64::NAN))
-                })
-                .collect(),
+            points: (0..steps).map(|step| ((step + 1) as f64, wape(step, model))).collect(),
             dots: steps <= 30,
         };
         // The leader is drawn last, above the others.
+        let lines: Vec<Line> = self.order.iter().rev().map(line).collect();
+        let values = lines.iter().flat_map(|line| &line.points).map(|point| point.1);
         Plot {
             id: "horizon".into(),
             title: format!("WAPE by {} of the horizon", self.table.clock.freq.unit()),
@@ -202,41 +202,40 @@ impl Pages<'_> {
             to: steps as f64,
             labels: (1..=steps).map(|step| (step as f64, step.to_string())).collect(),
             percent: true,
-            floor: None,
+            floor: Some(values.fold(f64::INFINITY, f64::min)).filter(|floor| floor.is_finite()),
             bands: Vec::new(),
-            lines: self.order.iter().rev().map(line).collect(),
+            lines,
             dividers: Vec::new(),
         }
         .svg()
     }
 
     fn by_level(&self) -> String {
+        let last = (COVERED.len() - 1) as f64;
         let line = |&model: &usize| {
             let metrics = self.book.metrics(&self.book.all, model);
-            let pairs = COVERED.into_iter().zip(metrics.coverage).rev();
+            let pairs = COVERED.into_iter().zip(metrics.coverage).rev().enumerate();
             Line {
                 class: self.colour(model),
-                points: pairs.map(|(level, got)| (level, got.unwrap_or(f64::NAN))).collect(),
+                points: pairs
+                    .map(|(at, (level, got))| (at as f64, got.map_or(f64::NAN, |got| got - level)))
+                    .collect(),
                 dots: true,
             }
         };
-        let mut lines = vec![Line {
-            class: "ideal".into(),
-            points: vec![(COVERED[3], COVERED[3]), (1.0, 1.0)],
-            dots: false,
-        }];
+        let ideal = vec![(0.0, 0.0), (last, 0.0)];
+        let mut lines = vec![Line { class: "ideal".into(), points: ideal, dots: false }];
         lines.extend(self.order.iter().rev().map(line));
+        let labels = COVERED.into_iter().rev().enumerate();
         Plot {
             id: "coverage".into(),
-            title: "Share of actual values inside the central intervals".into(),
-            description: "Nominal share to the right, actual share upwards; on the dashed line \
-                          both agree."
-                .into(),
-            from: COVERED[3],
-            to: 1.0,
-            labels: COVERED.into_iter().rev().map(|level| (level, percent_short(level))).collect(),
+            title: "Actual less nominal share inside the central intervals".into(),
+            description: "Zero is a promise kept; below zero a model is too sure of itself.".into(),
+            from: 0.0,
+            to: last,
+            labels: labels.map(|(at, level)| (at as f64, percent_short(level))).collect(),
             percent: true,
-            floor: Some(0.4),
+            floor: None,
             bands: Vec::new(),
             lines,
             dividers: Vec::new(),

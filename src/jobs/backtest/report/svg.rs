@@ -57,7 +57,7 @@ impl Scale {
     fn of(plot: &Plot) -> Scale {
         let lines = plot.lines.iter().flat_map(|line| &line.points);
         let bands = plot.bands.iter().flat_map(|band| band.low.iter().chain(&band.high));
-        let mut low = plot.floor.unwrap_or(0.0);
+        let mut low: f64 = plot.floor.unwrap_or(0.0);
         let mut high = f64::NEG_INFINITY;
         for &(_, value) in lines.chain(bands).filter(|(_, value)| value.is_finite()) {
             low = low.min(value);
@@ -145,7 +145,7 @@ impl Plot {
     fn write_axes(&self, out: &mut String, scale: &Scale) -> Result {
         for (n, &tick) in scale.ticks.iter().enumerate() {
             let y = scale.y(tick);
-            let class = if n == 0 { "axis" } else { "grid" };
+            let class = if n == 0 || tick == 0.0 { "axis" } else { "grid" };
             let label = match self.percent {
                 true => format!("{}%", tick_label(tick * 100.0)),
                 false => tick_label(tick),
@@ -162,12 +162,12 @@ impl Plot {
         let mut free = 0.0;
         for (at, label) in &self.labels {
             let x = scale.x(*at);
-            let half = (label.chars().count() as f64 * 3.2).min(LABEL_WIDTH / 2.0);
+            let half = (label.chars().count() as f64 * 3.5).min(LABEL_WIDTH / 2.0);
             let middle = x.clamp(half, WIDTH - half);
             if middle - half < free {
                 continue;
             }
-            free = middle + half + 10.0;
+            free = middle + half + 14.0;
             write!(
                 out,
                 "<line class=\"notch\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{0:.1}\" y2=\"{1:.1}\"/>\

@@ -21,6 +21,8 @@ pub struct ParquetFile {
     name: String,
     headers: Vec<String>,
     wanted: Vec<bool>,
+    /// The type of each column that cannot be read; one that nothing uses may be of any.
+    unreadable: Vec<Option<String>>,
     exact_floats: bool,
     /// Slices yet to read, as (offset, rows), last first.
     slices: Vec<(usize, usize)>,
@@ -57,18 +59,13 @@ impl ParquetFile {
             groups.push(group.num_rows());
         }
         let headers = super::checked_headers(schema.iter_names().map(|n| n.as_str()), &name)?;
-        for field in schema.iter_values() {
-            anyhow::ensure!(
-                readable(field.dtype()),
-                "{name}: the column `{}` is of a type that cannot be imported: {:?}",
-                field.name,
-                field.dtype()
-            );
-        }
+        let unreadable = |dtype: &ArrowDataType| (!readable(dtype)).then(|| format!("{dtype:?}"));
+        let unreadable = schema.iter_values().map(|field| unreadable(field.dtype())).collect();
         Ok(ParquetFile {
             path: path.to_owned(),
             wanted: vec![true; headers.len()],
             headers,
+            unreadable,
             exact_floats: false,
             slices: slices(&groups, rows),
             name,
@@ -145,6 +142,16 @@ impl ChunkReader for ParquetFile {
     }
 
     fn next_chunk(&mut self) -> anyhow::Result<Option<Chunk>> {
+        for (at, dtype) in self.unreadable.iter().enumerate().filter(|(at, _)| self.wanted[*at]) {
+            anyhow::ensure!(
+                dtype.is_none(),
+                "{}: the column `{}` is of a type that cannot be imported: {}; cast it to text, \
+                 numbers or dates",
+                self.name,
+                self.headers[at],
+                dtype.as_deref().unwrap_or_default()
+            );
+        }
         let Some((offset, rows)) = self.slices.pop() else { return Ok(None) };
         let frame = self
             .read(offset, rows)

@@ -160,7 +160,7 @@ pub fn read_table(
         return Err(rejected(format!("{name} has no rows")));
     }
     let unused = std::mem::take(&mut rows.places.unused);
-    let mut table = settle(rows.finish(), freq).map_err(|error| {
+    let mut table = settle(rows.gathered, freq).map_err(|error| {
         let exit = error.downcast_ref::<Refused>().map_or(Exit::Failed, |refused| refused.exit);
         Refused::new(exit, format!("{name}: {error}"))
     })?;
@@ -363,10 +363,6 @@ impl<'a> Rows<'a> {
                 next
             }
         }))
-    }
-
-    fn finish(self) -> Gathered {
-        self.gathered
     }
 }
 

@@ -71,7 +71,7 @@ fn frame(
     let (mut ids, mut models) = (text("unique_id"), text("model"));
     let (mut cutoffs, mut labels) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
     let mut actual: Vec<Option<f64>> = Vec::with_capacity(rows);
-    let mut values: Vec<Vec<f64>> = vec![Vec::with_capacity(rows); VALUES];
+    let mut values: [Vec<f64>; VALUES] = std::array::from_fn(|_| Vec::with_capacity(rows));
     for (at, one) in series.enumerate() {
         for (&cutoff, forecasts) in plan.cutoffs.iter().zip(blocks) {
             let from = actual.len();

@@ -5,7 +5,7 @@ use super::*;
 const RIGHT: &str = "--freq D --horizon 2 --windows 2";
 
 fn check(csv: &str, args: &str, code: i32, said: &str) {
-    let desk = Desk::new();
+    let desk = Desk::open();
     let input = desk.file("panel.csv", csv);
     let output = desk.run(&input, "out", args);
     let told = stderr(&output);
@@ -107,7 +107,7 @@ fn every_bad_row_counts_and_the_first_are_told() {
 
 #[test]
 fn files_that_are_not_there_or_are_no_tables() {
-    let desk = Desk::new();
+    let desk = Desk::open();
     let output = desk.run(&desk.path("none.csv"), "out", RIGHT);
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
     for (name, text) in [("table.doc", "a"), ("table.parquet", "PAR1 is not enough PAR1")] {

@@ -18,7 +18,7 @@ pub struct Desk {
 }
 
 impl Desk {
-    pub fn new() -> Desk {
+    pub fn open() -> Desk {
         Desk { folder: tempfile::tempdir().expect("a folder") }
     }
 

@@ -26,7 +26,7 @@ fn shown(table: &LongTable) -> String {
 }
 
 fn check(csv: &str, freq: Freq, want: &str) {
-    let desk = Desk::new();
+    let desk = Desk::open();
     let table = read(&desk.file("panel.csv", csv), freq).expect(csv);
     assert_eq!(shown(&table), want, "{csv}");
     assert!(table.books.balanced(), "{:?}", table.books);
@@ -59,7 +59,7 @@ fn rows_become_sorted_series() {
 
 #[test]
 fn the_books_say_what_is_missing_and_unused() {
-    let desk = Desk::new();
+    let desk = Desk::open();
     let csv = "unique_id,ds,y,available,shop\n\
                a,2024-01-01,1,1,x\na,2024-01-04,,1,x\na,2024-01-05,2,0.5,x\na,2024-01-06,2,,x\n\
                a,2024-01-07,,,x\n";
@@ -91,7 +91,7 @@ fn write_parquet(path: &Path, mut frame: DataFrame) {
 /// Columns as pandas, polars and statsforecast write them are one table.
 #[test]
 fn parquet_types_are_read_for_what_they_are() {
-    let desk = Desk::new();
+    let desk = Desk::open();
     let days: Vec<i32> = vec![19_723, 19_724];
     let dates = Column::new("ds".into(), &days).cast(&DataType::Date).expect("dates");
     let texts = Column::new("ds".into(), ["2024-01-01", "2024-01-02"]);
@@ -130,10 +130,29 @@ fn parquet_types_are_read_for_what_they_are() {
     assert_eq!(shown(&read(&path, Freq::Step).expect("a table")), "a: 1=3 2=4");
 }
 
+/// A column that nothing uses may be of any type; one that is used is named when it cannot be read.
+#[test]
+fn a_type_that_cannot_be_read_matters_only_where_it_is_used() {
+    let desk = Desk::open();
+    let path = desk.path("panel.parquet");
+    let columns = vec![
+        Column::new("unique_id".into(), ["a"]),
+        Column::new("ds".into(), [1i64]),
+        Column::new("y".into(), [1.0f64]),
+        Column::new("bytes".into(), [[1u8, 2].as_slice()]),
+    ];
+    write_parquet(&path, DataFrame::new(1, columns).expect("a frame"));
+    let table = read(&path, Freq::Step).expect("a table");
+    assert!(table.notes.join("; ").contains("not used: bytes"), "{:?}", table.notes);
+    let columns = Columns { id: "bytes".into(), ..Columns::default() };
+    let error = read_table(&path, Freq::Step, &columns, &|_| {}).expect_err("no name");
+    assert!(format!("{error:#}").contains("`bytes` is of a type"), "{error:#}");
+}
+
 /// What was cut off, as by a full disk, is refused wherever the cut is.
 #[test]
 fn a_truncated_parquet_is_refused() {
-    let desk = Desk::new();
+    let desk = Desk::open();
     let path = desk.path("panel.parquet");
     let columns = vec![
         Column::new("unique_id".into(), ["a", "a", "b"]),
@@ -152,7 +171,7 @@ fn a_truncated_parquet_is_refused() {
 /// A 32-bit float is its own value, or scores would not be those of the file.
 #[test]
 fn small_floats_keep_their_value() {
-    let desk = Desk::new();
+    let desk = Desk::open();
     let columns = vec![
         Column::new("unique_id".into(), ["a"]),
         Column::new("ds".into(), [1i64]),
@@ -284,7 +303,7 @@ proptest! {
     ) {
         let mut bytes = valid();
         changes.iter().for_each(|change| change.apply(&mut bytes));
-        let desk = Desk::new();
+        let desk = Desk::open();
         let path = desk.path("panel.csv");
         std::fs::write(&path, &bytes).expect("a file");
         match read(&path, freq) {

@@ -37,7 +37,7 @@ fn assert_same(desk: &Desk, a: &str, b: &str) {
 
 #[test]
 fn a_killed_run_goes_on_and_ends_with_the_same_bytes() {
-    let desk = Desk::new();
+    let desk = Desk::open();
     let input = table(&desk);
     desk.forecasts(&input, "whole", ARGS);
     killed(&desk, &input, "killed", ARGS);
@@ -59,7 +59,7 @@ fn killed_fresh(desk: &Desk, input: &Path) {
 
 #[test]
 fn other_arguments_or_another_table_start_over() {
-    let desk = Desk::new();
+    let desk = Desk::open();
     let input = table(&desk);
     killed(&desk, &input, "out", ARGS);
     let other = "--freq D --horizon 7 --windows 1 --models ses";
@@ -72,7 +72,7 @@ fn other_arguments_or_another_table_start_over() {
 
 #[test]
 fn two_runs_do_not_write_to_one_folder() {
-    let desk = Desk::new();
+    let desk = Desk::open();
     let input =
         desk.file("panel.csv", &daily(2, 40, |series, day| demand(series, day).to_string()));
     std::fs::create_dir(desk.path("out")).expect("a folder");

@@ -72,7 +72,7 @@ fn check(what: &str, args: &str, season: &str) {
         Ok(shared) => shared,
         Err(why) => return eprintln!("SKIPPED: {why}"),
     };
-    let desk = Desk::new();
+    let desk = Desk::open();
     let shared_text = shared.to_string_lossy().into_owned();
     if what == "fresh" && !shared.join("data/fresh_retail/daily.parquet").exists() {
         return eprintln!("SKIPPED: there is no ../shared/data/fresh_retail");

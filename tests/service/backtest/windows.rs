@@ -6,8 +6,13 @@ use super::*;
 
 const ARGS: &str = "--freq D --horizon 7 --windows 3 --models auto,theta";
 
-/// Rows by (id, cutoff, model), as (ds, values).
-fn by_key(frame: &DataFrame) -> BTreeMap<(String, String, String), Vec<(String, Vec<u64>)>> {
+/// Series, cutoff and model.
+type Key = (String, String, String);
+
+/// The label and the bits of the values of every step.
+type Steps = Vec<(String, Vec<u64>)>;
+
+fn by_key(frame: &DataFrame) -> BTreeMap<Key, Steps> {
     let names = ["unique_id", "cutoff", "model", "ds"].map(|name| texts(frame, name));
     let values: Vec<Vec<Option<f64>>> = frame
         .get_column_names()
@@ -15,7 +20,7 @@ fn by_key(frame: &DataFrame) -> BTreeMap<(String, String, String), Vec<(String, 
         .filter(|name| name.starts_with('q') || name.as_str() == "mean")
         .map(|name| reals(frame, name))
         .collect();
-    let mut rows: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    let mut rows: BTreeMap<Key, Steps> = BTreeMap::new();
     for at in 0..frame.height() {
         let [id, cutoff, model, ds] = names.each_ref().map(|texts| texts[at].clone());
         let bits = values.iter().map(|of| of[at].expect("never null").to_bits()).collect();
@@ -43,7 +48,7 @@ fn odd_series() -> String {
 
 #[test]
 fn series_out_are_series_in_at_every_cutoff() {
-    let desk = Desk::new();
+    let desk = Desk::open();
     let csv = odd_series();
     let input = desk.file("panel.csv", &csv);
     let frame = desk.forecasts(&input, "out", ARGS);
@@ -99,7 +104,7 @@ fn series_out_are_series_in_at_every_cutoff() {
 
 #[test]
 fn the_report_is_one_page_with_every_name_escaped() {
-    let desk = Desk::new();
+    let desk = Desk::open();
     let input = desk.file("<i>.csv", &odd_series());
     desk.forecasts(&input, "out", ARGS);
     let page = std::fs::read_to_string(desk.path("out").join("report.html")).expect("a page");
@@ -115,7 +120,7 @@ fn the_report_is_one_page_with_every_name_escaped() {
 /// What comes after a cutoff, promotions and prices aside, changes nothing.
 #[test]
 fn the_future_does_not_leak() {
-    let desk = Desk::new();
+    let desk = Desk::open();
     let args = "--freq D --horizon 7 --windows 2 --models all";
     let table = |future: &dyn Fn(usize, i32) -> String| {
         let y = |series, day| match day {
@@ -141,7 +146,7 @@ fn the_future_does_not_leak() {
 
 #[test]
 fn known_promotions_reach_the_forecast() {
-    let desk = Desk::new();
+    let desk = Desk::open();
     let table = |ahead: &str| {
         let y = |series: usize, day: i32| {
             let promoted = day % 28 < 7;
@@ -166,7 +171,7 @@ fn known_promotions_reach_the_forecast() {
 
 #[test]
 fn every_frequency_has_its_own_labels() {
-    let desk = Desk::new();
+    let desk = Desk::open();
     let cases: &[(&str, &[&str], &str, DataType)] = &[
         (
             "W",
@@ -206,7 +211,7 @@ fn every_frequency_has_its_own_labels() {
 
 #[test]
 fn the_order_of_rows_and_threads_changes_nothing() {
-    let desk = Desk::new();
+    let desk = Desk::open();
     let csv = odd_series();
     let mut lines: Vec<&str> = csv.lines().collect();
     lines[1..].reverse();
@@ -223,7 +228,7 @@ fn the_order_of_rows_and_threads_changes_nothing() {
 
 #[test]
 fn the_leader_board_is_on_stdout_and_notes_are_on_stderr() {
-    let desk = Desk::new();
+    let desk = Desk::open();
     let input = desk.file("panel.csv", &odd_series());
     let output = desk.run(&input, "text", ARGS);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -8,6 +8,7 @@ use super::Global;
 use super::progress::Stages;
 use super::text::{self, Align, Style, Table};
 use crate::config::{Exit, Refused};
+use crate::export::format::percent;
 use crate::jobs::backtest::{self, BacktestConfig, Columns, Freq, Outcome};
 use crate::sources::nearest;
 
@@ -175,9 +176,7 @@ fn leader_board(outcome: &Outcome) -> String {
     let real = |value: Option<f64>, decimals: usize| {
         value.map_or("–".to_owned(), |value| format!("{value:.decimals$}"))
     };
-    let share = |value: Option<f64>| {
-        value.map_or("–".to_owned(), |value| format!("{:.1}%", value * 100.0))
-    };
+    let share = |value: Option<f64>| value.map_or("–".to_owned(), percent);
     for name in &scores.leader_board {
         let model = &scores.models[name];
         let inside = |share: &str| model.coverage.get(share).copied().flatten();

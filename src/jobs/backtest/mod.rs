@@ -202,7 +202,7 @@ fn forecast_windows(
         facts.push(checkpoints.write(at, &window, plan)?);
     }
     if kept > 0 {
-        on_note(&format!("{kept} of {} windows were finished by an earlier run", facts.len()));
+        on_note(&format!("windows that an earlier run had finished: {kept} of {}", facts.len()));
     }
     Ok(facts)
 }

@@ -154,7 +154,7 @@ pub fn read_table(
     }
     if rows.wrong > 0 {
         let told = rows.told.join("\n  ");
-        return Err(rejected(format!("{name}: {} rows are rejected\n  {told}", rows.wrong)));
+        return Err(rejected(format!("{name}: rejected rows: {}\n  {told}", rows.wrong)));
     }
     if rows.read == 0 {
         return Err(rejected(format!("{name} has no rows")));

@@ -24,7 +24,7 @@ pub struct Books {
     pub partly_available: u64,
     /// Steps between the first and the last row of a series that have no row.
     pub gaps: u64,
-    /// Rows after the last observed step, which bring what is known of the future.
+    /// Rows after the last observed step, which are in no window.
     pub future: u64,
 }
 
@@ -168,15 +168,15 @@ pub fn settle(mut rows: Gathered, freq: Freq) -> anyhow::Result<LongTable> {
 
 fn notes(books: &Books) -> Vec<String> {
     let mut notes = Vec::new();
-    let mut say = |count: u64, what: &str| {
+    let mut say = |what: &str, count: u64| {
         if count > 0 {
-            notes.push(format!("{count} {what}"));
+            notes.push(format!("{what}: {count}"));
         }
     };
-    say(books.gaps, "steps inside series have no row: they are missing, not zero");
-    say(books.missing - books.future, "rows have no y: they are missing, not zero");
-    say(books.future, "rows after the last y were taken for what is known of the future");
-    say(books.partly_available, "rows were not wholly available: they are in no score");
+    say("steps inside series without a row, missing and not zero", books.gaps);
+    say("rows without a y, missing and not zero", books.missing - books.future);
+    say("rows after the last y, in no window", books.future);
+    say("rows that were not wholly available, in no score", books.partly_available);
     notes
 }
 
@@ -236,7 +236,7 @@ fn check_duplicates(rows: &Gathered, clock: &Clock) -> anyhow::Result<()> {
     let found: Vec<usize> = (1..rows.label.len()).filter(same).collect();
     let Some(&first) = found.iter().min_by_key(|&&at| rows.row[at]) else { return Ok(()) };
     Err(rejected(format!(
-        "series {:?} has {} twice, in rows {} and {}; {} rows repeat a series and time",
+        "series {:?} has {} twice, in rows {} and {}; rows that repeat a series and time: {}",
         rows.names[rows.series[first] as usize],
         clock.label_text(rows.label[first]),
         rows.row[first - 1],

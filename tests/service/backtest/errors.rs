@@ -101,7 +101,7 @@ fn wrong_tables_are_rejected_with_the_place() {
 #[test]
 fn every_bad_row_counts_and_the_first_are_told() {
     let csv = daily(1, 20, |_, day| if day < 9 { "x".into() } else { "1".into() });
-    check(&csv, RIGHT, 3, "9 rows are rejected");
+    check(&csv, RIGHT, 3, "rejected rows: 9");
     check(&csv, RIGHT, 3, "row 6, column `y`");
 }
 

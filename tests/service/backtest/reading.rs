@@ -69,10 +69,10 @@ fn the_books_say_what_is_missing_and_unused() {
     assert_eq!((books.gaps, books.future, books.partly_available), (2, 1, 2));
     let notes = table.notes.join("; ");
     for said in [
-        "2 steps inside series have no row",
-        "1 rows have no y",
-        "1 rows after the last y",
-        "2 rows were not wholly available",
+        "steps inside series without a row, missing and not zero: 2",
+        "rows without a y, missing and not zero: 1",
+        "rows after the last y, in no window: 1",
+        "rows that were not wholly available, in no score: 2",
         "not used: shop",
     ] {
         assert!(notes.contains(said), "{notes}");

@@ -40,6 +40,17 @@ pub struct ForecastConfig {
 }
 
 impl ForecastConfig {
+    /// For a panel of any steps. The first season is that of models that have one; those that take
+    /// several have all.
+    pub fn for_steps(horizon: usize, seasons: Vec<usize>, daily: bool) -> ForecastConfig {
+        let usual = ForecastConfig { horizon_days: horizon, seasons, ..ForecastConfig::default() };
+        if daily {
+            return usual;
+        }
+        let models = portfolio::OTHER_STEPS.to_vec();
+        ForecastConfig { cutoff_step_days: (horizon / 2).max(1), models, daily, ..usual }
+    }
+
     /// Steps of the horizon that share a shape of spread: a season, or a quarter of the horizon.
     pub(super) fn stage_steps(&self) -> usize {
         let season = self.seasons.first().copied().unwrap_or(0);

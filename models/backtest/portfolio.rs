@@ -70,9 +70,9 @@ pub fn tries(class: DemandClass, daily: bool, model: Model) -> bool {
             // A day's demand that mostly comes still has quiet spells, a week's hardly.
             daily || kind(model) != Kind::Intermittent
         }
-        DemandClass::Intermittent | DemandClass::Lumpy | DemandClass::New => {
-            kind(model) != Kind::Costly
-        }
+        DemandClass::Intermittent | DemandClass::Lumpy => kind(model) != Kind::Costly,
+        // Two years of months are few steps, but all there is.
+        DemandClass::New => !daily || kind(model) != Kind::Costly,
         DemandClass::Obsolete => {
             may_choose(class, model) || model.is_blend() || is_yardstick(model)
         }

@@ -53,10 +53,11 @@ impl Plan {
         }
         let freq = table.clock.freq;
         let seasons = match seasons {
-            Some(seasons) => seasons.iter().copied().filter(|&season| season > 1).collect(),
+            Some(seasons) => seasons.to_vec(),
             None => usual_seasons(freq, cutoffs[0] - table.first + 1),
         };
-        Ok(Plan { cutoffs, horizon, wanted, forecast: forecast_config(freq, horizon, seasons) })
+        let forecast = ForecastConfig::for_steps(horizon, seasons, freq == Freq::Day);
+        Ok(Plan { cutoffs, horizon, wanted, forecast })
     }
 
     /// Steps of the season that MASE is scaled by.
@@ -69,23 +70,11 @@ impl Plan {
 fn usual_seasons(freq: Freq, known: i64) -> Vec<usize> {
     match freq {
         Freq::Day => vec![7],
-        Freq::Week if known >= WEEKS_FOR_A_YEAR => vec![52],
+        // A week is most like the last one; the year is for the models that take several seasons.
+        Freq::Week if known >= WEEKS_FOR_A_YEAR => vec![1, 52],
         Freq::Month => vec![12],
         Freq::Hour => vec![24, 168],
         Freq::Week | Freq::Step => Vec::new(),
-    }
-}
-
-/// How the models' own trials before a cutoff go.
-fn forecast_config(freq: Freq, horizon: usize, seasons: Vec<usize>) -> ForecastConfig {
-    let daily = freq == Freq::Day;
-    ForecastConfig {
-        horizon_days: horizon,
-        cutoffs: 4,
-        cutoff_step_days: if daily { 7 } else { (horizon / 2).max(1) },
-        seasons,
-        daily,
-        ..ForecastConfig::default()
     }
 }
 

@@ -15,7 +15,7 @@ pub const DAILY: &[Model] = &[
     Model::EtsSeasonal,
     Model::EtsDamped,
     Model::ThetaSteady,
-    Model::Croston,
+    Model::CrostonOptimized,
     Model::Sba,
     Model::Tsb,
     Model::Pooled,
@@ -33,7 +33,7 @@ pub const OTHER_STEPS: &[Model] = &[
     Model::MstlEts,
     Model::MstlTheta,
     Model::MstlCes,
-    Model::Croston,
+    Model::CrostonOptimized,
     Model::Sba,
     Model::Tsb,
     Model::BlendMedian,
@@ -52,7 +52,7 @@ enum Kind {
 
 fn kind(model: Model) -> Kind {
     match model {
-        Model::Croston | Model::Sba | Model::Tsb => Kind::Intermittent,
+        Model::CrostonOptimized | Model::Sba | Model::Tsb => Kind::Intermittent,
         Model::DynamicOptimizedTheta
         | Model::Ces
         | Model::MstlEts

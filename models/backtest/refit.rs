@@ -264,7 +264,7 @@ fn candidates(wanted: impl Iterator<Item = Model>, portfolio: &[Model]) -> Vec<M
 fn stack_members(models: &[Model], portfolio: &[Model]) -> Vec<usize> {
     let pooled = portfolio.contains(&Model::Pooled);
     let is_member = |model: Model| {
-        let naive = matches!(model, Model::SeasonalNaive | Model::Mean | Model::Croston);
+        let naive = matches!(model, Model::SeasonalNaive | Model::Mean | Model::CrostonOptimized);
         portfolio.contains(&model) && !model.is_blend() && !(pooled && naive)
     };
     (0..models.len()).filter(|&c| is_member(models[c])).collect()
@@ -277,7 +277,7 @@ fn median_blend(models: &[Model], portfolio: &[Model], class: DemandClass, daily
         portfolio.contains(model)
             && !model.is_blend()
             && tries(class, daily, *model)
-            && !matches!(model, Model::SeasonalNaive | Model::Mean | Model::Croston)
+            && !matches!(model, Model::SeasonalNaive | Model::Mean | Model::CrostonOptimized)
     };
     let weights = models.iter().map(|model| f64::from(u8::from(is_member(model)))).collect();
     Blend { rule: Rule::Median, weights }

@@ -1,6 +1,8 @@
 //! Demand as a distribution of paths over days.
 
 pub mod count;
+pub mod count_fit;
+pub mod family;
 pub mod paths;
 pub mod shape;
 

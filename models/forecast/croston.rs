@@ -6,66 +6,127 @@
 use serde::{Deserialize, Serialize};
 
 use super::model::{FitError, Fitted, History};
+use super::smoothing::{Smoother, least_squares_alpha};
 
-const ALPHAS: [f64; 4] = [0.05, 0.1, 0.15, 0.25];
+/// The constant of Croston's paper.
+const ALPHA: f64 = 0.1;
+/// Constants recommended for intermittent demand lie within these (Syntetos & Boylan 2005).
+const ALPHA_RANGE: (f64, f64) = (0.1, 0.3);
+
+/// Above an interval of 1 by more than rounding.
+const INTERMITTENT_INTERVAL_MIN: f64 = 1.0 + 1e-9;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Croston {
-    alpha: f64,
-    size: f64,
-    interval: f64,
-    /// Observed days since the last demand.
+    size: Smoother,
+    interval: Smoother,
+    /// Observed steps since the last demand.
     waited: f64,
-    /// 1 for Croston, `1 - alpha / 2` for SBA.
+    /// 1 for Croston, `1 - alpha / 2` with the interval's constant for SBA.
     correction: f64,
+    /// Shorter intervals are not corrected.
+    corrected_from: f64,
+}
+
+/// Sizes of the demands of a history and the observed steps from each to the one before; the
+/// first counts from the history's beginning.
+struct Demands {
+    sizes: Vec<f64>,
+    intervals: Vec<f64>,
+    /// Observed steps after the last demand.
+    waited: f64,
+}
+
+impl Demands {
+    fn of(history: &History) -> Result<Demands, FitError> {
+        // Every step is written and only a demand moves on: whether a step has one is anyone's
+        // guess, the processor's too.
+        let mut sizes = vec![0.0; history.demand.len()];
+        let mut seen_at = vec![0u32; history.demand.len()];
+        let (mut n, mut seen) = (0, 0u32);
+        for &demand in history.demand {
+            seen += u32::from(!demand.is_nan());
+            sizes[n] = demand;
+            seen_at[n] = seen;
+            n += usize::from(demand > 0.0);
+        }
+        if n == 0 {
+            return Err(FitError::TooFewSales { needed: 1, got: 0 });
+        }
+        sizes.truncate(n);
+        let before = std::iter::once(&0).chain(&seen_at);
+        let intervals = before.zip(&seen_at[..n]).map(|(a, b)| f64::from(b - a)).collect();
+        Ok(Demands { sizes, intervals, waited: f64::from(seen - seen_at[n - 1]) })
+    }
 }
 
 impl Croston {
-    /// Fits alpha by squared one-step error. `corrected` makes it SBA.
+    /// Croston's method with his constant, 0.1.
     ///
     /// # Errors
     /// [`FitError::TooFewSales`] without any demand.
-    pub fn fit(history: &History, corrected: bool) -> Result<Croston, FitError> {
-        let mut best: Option<(f64, Croston)> = None;
-        for alpha in ALPHAS {
-            let (loss, fitted) = Croston::follow(history, alpha, corrected)?;
-            if best.as_ref().is_none_or(|(least, _)| loss < *least) {
-                best = Some((loss, fitted));
-            }
-        }
-        best.map(|(_, fitted)| fitted).ok_or(FitError::NoFiniteLoss)
+    pub fn classic(history: &History) -> Result<Croston, FitError> {
+        Croston::with_alpha(history, ALPHA)
     }
 
-    /// With a given smoothing constant: squared one-step error, and the state at the end.
+    /// With a given constant for both sizes and intervals.
     ///
     /// # Errors
     /// [`FitError::TooFewSales`] without any demand.
-    pub fn follow(
-        history: &History,
-        alpha: f64,
-        corrected: bool,
-    ) -> Result<(f64, Croston), FitError> {
-        let mut observed = history.demand.iter().copied().filter(|d| !d.is_nan());
-        let mut interval = 1.0;
-        let size = loop {
-            match observed.next() {
-                Some(demand) if demand > 0.0 => break demand,
-                Some(_) => interval += 1.0,
-                None => return Err(FitError::TooFewSales { needed: 1, got: 0 }),
-            }
+    pub fn with_alpha(history: &History, alpha: f64) -> Result<Croston, FitError> {
+        Ok(Croston::follow(&Demands::of(history)?, alpha, alpha))
+    }
+
+    /// With the constants, from 0.1 to 0.3, that forecast the next size and the next interval with
+    /// the least squared error.
+    ///
+    /// # Errors
+    /// [`FitError::TooFewSales`] without any demand.
+    pub fn optimized(history: &History) -> Result<Croston, FitError> {
+        let demands = Demands::of(history)?;
+        let best = |values: &[f64]| least_squares_alpha(values, ALPHA_RANGE.0, ALPHA_RANGE.1);
+        let (size, interval) = (best(&demands.sizes), best(&demands.intervals));
+        Ok(Croston::follow(&demands, size, interval))
+    }
+
+    /// Syntetos & Boylan's approximation with Croston's constant: his forecast times 0.95, as the
+    /// peers have it, whether demand is intermittent or not.
+    ///
+    /// # Errors
+    /// [`FitError::TooFewSales`] without any demand.
+    pub fn sba(history: &History) -> Result<Croston, FitError> {
+        let croston = Croston::classic(history)?;
+        Ok(Croston { correction: 1.0 - ALPHA / 2.0, ..croston })
+    }
+
+    /// As [`Croston::sba`], but Croston's own forecast while there is demand on every step: what is
+    /// taken off is the bias of dividing by an interval that varies, and that one does not.
+    ///
+    /// # Errors
+    /// [`FitError::TooFewSales`] without any demand.
+    pub fn sba_if_intermittent(history: &History) -> Result<Croston, FitError> {
+        Ok(Croston { corrected_from: INTERMITTENT_INTERVAL_MIN, ..Croston::sba(history)? })
+    }
+
+    fn follow(demands: &Demands, size: f64, interval: f64) -> Croston {
+        let smooth = |values: &[f64], alpha: f64| {
+            let mut smoother = Smoother::new(alpha, values[0]);
+            smoother.follow(&values[1..]);
+            smoother
         };
-        let correction = if corrected { 1.0 - alpha / 2.0 } else { 1.0 };
-        let mut fitted = Croston { alpha, size, interval, waited: 0.0, correction };
-        let mut loss = 0.0;
-        for demand in observed {
-            loss += (demand - fitted.mean()).powi(2);
-            fitted.update(demand);
+        Croston {
+            size: smooth(&demands.sizes, size),
+            interval: smooth(&demands.intervals, interval),
+            waited: demands.waited,
+            correction: 1.0,
+            corrected_from: 0.0,
         }
-        Ok((loss, fitted))
     }
 
     fn mean(&self) -> f64 {
-        self.correction * self.size / self.interval
+        let interval = self.interval.level();
+        let correction = if interval >= self.corrected_from { self.correction } else { 1.0 };
+        correction * self.size.level() / interval
     }
 }
 
@@ -76,8 +137,8 @@ impl Fitted for Croston {
         }
         self.waited += 1.0;
         if demand > 0.0 {
-            self.size += self.alpha * (demand - self.size);
-            self.interval += self.alpha * (self.waited - self.interval);
+            self.size.push(demand);
+            self.interval.push(self.waited);
             self.waited = 0.0;
         }
     }
@@ -94,15 +155,20 @@ mod tests {
     #[test]
     fn croston_and_sba_by_hand() {
         // First demand 4 on day 2, interval 2. Then 0 0 6: interval 3. Then 2: interval 1.
-        let demand = [0.0, 4.0, 0.0, f64::NAN, 0.0, 6.0, 2.0];
+        let demand = [0.0, 4.0, 0.0, f64::NAN, 0.0, 6.0, 2.0, 0.0];
         let history = History::of(&demand);
-        let (_, croston) = Croston::follow(&history, 0.1, false).unwrap();
+        let croston = Croston::classic(&history).unwrap();
         let size: f64 = 0.9 * (0.9 * 4.0 + 0.1 * 6.0) + 0.1 * 2.0;
         let interval = 0.9 * (0.9 * 2.0 + 0.1 * 3.0) + 0.1 * 1.0;
         assert!((croston.mean() - size / interval).abs() < 1e-12);
-        let (_, sba) = Croston::follow(&history, 0.1, true).unwrap();
+        assert_eq!(croston.waited, 1.0);
+        let sba = Croston::sba(&history).unwrap();
         assert!((sba.mean() - 0.95 * size / interval).abs() < 1e-12);
-        let none = Croston::fit(&History::of(&[0.0; 30]), true);
+        let guarded = Croston::sba_if_intermittent(&history).unwrap();
+        assert_eq!(guarded.mean(), sba.mean());
+        let daily = Croston::sba_if_intermittent(&History::of(&[3.0; 40])).unwrap();
+        assert!((daily.mean() - 3.0).abs() < 1e-12);
+        let none = Croston::optimized(&History::of(&[0.0; 30]));
         assert_eq!(none, Err(FitError::TooFewSales { needed: 1, got: 0 }));
     }
 }

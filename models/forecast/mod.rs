@@ -1,24 +1,36 @@
 //! Forecasting models: one file each, one registry line each in [`model`].
 
+pub mod adida;
 pub mod blend;
+pub mod censor;
 pub mod ces;
 pub mod croston;
 pub mod demand_class;
+pub mod discounted;
 pub mod drivers;
 pub mod ensemble;
 pub mod ets;
+pub mod imapa;
 pub mod launch;
 pub mod logged;
 pub mod mean;
 pub mod model;
 pub mod mstl;
+pub mod naive;
+pub mod negative_binomial;
 pub mod neighbours;
+pub mod poisson;
 pub mod pooled;
+pub mod random_walk_with_drift;
 pub mod season_index;
 pub mod seasonal_naive;
+pub mod seasonal_window_average;
 pub mod ses;
 pub mod simplex;
 pub mod sku_forecast;
+pub mod smoothing;
 pub mod theta;
 pub mod theta_steady;
 pub mod tsb;
+pub mod window_average;
+pub mod zero_inflated;

@@ -3,18 +3,28 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::adida::Adida;
 use super::ces::{Ces, Seasonality};
 use super::croston::Croston;
 use super::ets::Ets;
+use super::imapa::Imapa;
 use super::logged::Logged;
 use super::mean::MeanDemand;
 use super::mstl::{self, Mstl};
+use super::naive::Naive;
+use super::negative_binomial::NegativeBinomial;
+use super::poisson::Poisson;
 use super::pooled::level::{PooledLevel, SeriesEffects};
+use super::random_walk_with_drift::RandomWalkWithDrift;
 use super::seasonal_naive::SeasonalNaive;
+use super::seasonal_window_average::SeasonalWindowAverage;
 use super::ses::Ses;
 use super::theta::{Theta, Variant};
 use super::theta_steady::ThetaSteady;
 use super::tsb::Tsb;
+use super::window_average::WindowAverage;
+use super::zero_inflated::ZeroInflated;
+use crate::distribution::family::CountFamily;
 use crate::series::Series;
 
 /// No item sells more units a day; squares of it and their sums stay finite.
@@ -84,6 +94,12 @@ pub trait Fitted {
     /// Mean demand of the next `out.len()` steps, units per step. It may be negative where the
     /// model's arithmetic says so; [`FittedModel::forecast`] is what demand can be.
     fn forecast(&self, out: &mut [f64]);
+
+    /// Demand of one day, `step` steps after the next, as the model's own counts have it; none when
+    /// the model only knows a mean.
+    fn own_day(&self, _step: usize) -> Option<CountFamily> {
+        None
+    }
 }
 
 /// Why a model has no fit to a series.
@@ -165,6 +181,11 @@ macro_rules! models {
             pub fn forecast_signed(&self, out: &mut [f64]) {
                 match self { $(FittedModel::$single(fitted) => fitted.forecast(out)),* }
             }
+
+            /// The model's own distribution of one day, see [`Fitted::own_day`].
+            pub fn own_day(&self, step: usize) -> Option<CountFamily> {
+                match self { $(FittedModel::$single(fitted) => fitted.own_day(step)),* }
+            }
         }
     };
 }
@@ -192,10 +213,22 @@ models! {
         LogCes, "log_ces", 4, Logged, |history| Logged::fit(history, Model::Ces);
         LogMstlTheta, "log_mstl_theta", 4, Logged,
             |history| Logged::fit(history, Model::MstlTheta);
-        Croston, "croston", 1, Croston, |history| Croston::fit(history, false);
-        Sba, "sba", 1, Croston, |history| Croston::fit(history, true);
+        CrostonOptimized, "croston_optimized", 2, Croston, Croston::optimized;
+        Sba, "sba", 0, Croston, Croston::sba_if_intermittent;
         Tsb, "tsb", 2, Tsb, Tsb::fit;
         Pooled, "pooled", 2, PooledLevel, PooledLevel::fit;
+        CrostonClassic, "croston_classic", 0, Croston, Croston::classic;
+        Adida, "adida", 1, Adida, Adida::fit;
+        Imapa, "imapa", 1, Imapa, Imapa::fit;
+        Poisson, "poisson", 1, Poisson, Poisson::fit;
+        NegativeBinomial, "negative_binomial", 2, NegativeBinomial, NegativeBinomial::fit;
+        ZeroInflated, "zero_inflated", 3, ZeroInflated, ZeroInflated::fit;
+        Naive, "naive", 0, Naive, Naive::fit;
+        RandomWalkWithDrift, "random_walk_with_drift", 1, RandomWalkWithDrift,
+            RandomWalkWithDrift::fit;
+        WindowAverage, "window_average", 0, WindowAverage, WindowAverage::fit;
+        SeasonalWindowAverage, "seasonal_window_average", 0, SeasonalWindowAverage,
+            SeasonalWindowAverage::fit;
     }
     combined {
         BlendMedian, "blend_median", 3;

@@ -9,9 +9,6 @@ use super::model::{FitError, Fitted, History};
 pub struct SeasonalNaive {
     /// Last observed demand of each step of the season, `None` where there never was any.
     last: Vec<Option<f64>>,
-    /// The mean stands in for a step of the season that was never observed.
-    sum: f64,
-    steps: f64,
     next: usize,
 }
 
@@ -19,13 +16,17 @@ impl SeasonalNaive {
     /// # Errors
     /// [`FitError::TooShort`] without a single observed step.
     pub fn fit(history: &History) -> Result<SeasonalNaive, FitError> {
-        let last = vec![None; history.season()];
-        let mut fitted = SeasonalNaive { last, sum: 0.0, steps: 0.0, next: 0 };
-        history.demand.iter().for_each(|&demand| fitted.update(demand));
-        if fitted.steps == 0.0 {
+        let season = history.season();
+        let of = |step: usize| {
+            // From the end, because the beginning of a long history is not needed.
+            let demand = history.demand.get(step..).unwrap_or_default();
+            demand.iter().step_by(season).rev().copied().find(|d| !d.is_nan())
+        };
+        let last: Vec<Option<f64>> = (0..season).map(of).collect();
+        if last.iter().all(Option::is_none) {
             return Err(FitError::TooShort { needed: 1, got: 0 });
         }
-        Ok(fitted)
+        Ok(SeasonalNaive { last, next: history.demand.len() % season })
     }
 }
 
@@ -33,16 +34,18 @@ impl Fitted for SeasonalNaive {
     fn update(&mut self, demand: f64) {
         if !demand.is_nan() {
             self.last[self.next] = Some(demand);
-            self.sum += demand;
-            self.steps += 1.0;
         }
-        self.next = (self.next + 1) % self.last.len();
+        self.next = if self.next + 1 == self.last.len() { 0 } else { self.next + 1 };
     }
 
     fn forecast(&self, out: &mut [f64]) {
-        let mean = self.sum / self.steps;
-        for (step, out) in out.iter_mut().enumerate() {
-            *out = self.last[(self.next + step) % self.last.len()].unwrap_or(mean);
+        // A step of the season that was never seen has the mean of the others.
+        let seen = || self.last.iter().flatten();
+        let otherwise = seen().sum::<f64>() / seen().count() as f64;
+        let mut step = self.next;
+        for out in out {
+            *out = self.last[step].unwrap_or(otherwise);
+            step = if step + 1 == self.last.len() { 0 } else { step + 1 };
         }
     }
 }

@@ -104,6 +104,9 @@ impl Smoother {
 /// first level, have the least sum of squares: a grid, a finer grid around its best, and the vertex
 /// of the parabola through that one's best three. Every grid is one pass.
 pub fn least_squares_alpha(values: &[f64], low: f64, high: f64) -> f64 {
+    if values.len() < 3 {
+        return 0.5 * (low + high);
+    }
     let (mut from, mut to) = (low, high);
     let mut best = low;
     for _ in 0..ROUNDS {
@@ -179,7 +182,7 @@ mod tests {
         for k in 0..=2000 {
             assert!(loss(best) <= loss(0.1 + 1e-4 * f64::from(k)) * (1.0 + 1e-9), "{best} {k}");
         }
-        assert_eq!(least_squares_alpha(&[3.0], 0.1, 0.3), 0.1);
-        assert_eq!(least_squares_alpha(&[], 0.1, 0.3), 0.1);
+        assert_eq!(least_squares_alpha(&[3.0, 8.0], 0.1, 0.3), 0.2);
+        assert_eq!(least_squares_alpha(&[], 0.1, 0.3), 0.2);
     }
 }

@@ -5,8 +5,8 @@
 //! and 2% to 40% low when the stock runs out. Leaving those days out is right in the first case and
 //! 2% to 73% low in the second, for the days that stay are those on which little was asked for.
 //!
-//! A slow seller that has hardly ever more than one unit in the morning is the limit: sales of none
-//! or one do not tell how much its days differ, and half a unit a day comes out 1.6% too high.
+//! A slow seller with exactly one unit every morning is the limit: sales of none or one hardly tell
+//! how much its days differ, and half a unit a day of dispersion 1 comes out 7% too low.
 
 use granary_models::forecast::censor::{DayShare, expected_demand};
 use granary_models::forecast::mean::MeanDemand;

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::memory::{Lost, PanelMemory, SeriesMemory, SeriesPlan, fingerprint};
+use super::partial::Training;
 use crate::distribution::shape::SpreadShape;
 use crate::finding::{Code, Finding};
 use crate::forecast::demand_class::DemandClass;
@@ -12,6 +13,7 @@ use crate::forecast::ensemble::Ensemble;
 use crate::forecast::model::{FitError, History, Model, seen_demand};
 use crate::forecast::pooled::learn::{Effects, Learner};
 use crate::forecast::sku_forecast::{Components, SkuForecast, average};
+use crate::series::FULLY_AVAILABLE;
 
 /// The recent days whose events the level already contains.
 const RECENT_DAYS: usize = 28;
@@ -19,6 +21,7 @@ const RECENT_DAYS: usize = 28;
 /// Everything that the last fits need.
 pub struct Finisher<'a> {
     pub input: &'a ForecastInput<'a>,
+    pub training: &'a Training<'a>,
     pub horizon_days: usize,
     pub seasons: &'a [usize],
     pub memory: &'a PanelMemory,
@@ -41,7 +44,7 @@ impl Finisher<'_> {
     /// Fits what was decided to the whole history.
     pub fn finish(&self, i: usize, plan: SeriesPlan) -> Finished {
         let series = self.input.panel.series(i);
-        let demand = seen_demand(&series);
+        let demand = seen_demand(&self.training.panel.series(i));
         let category = self.input.meta[i].category as usize;
         // Effects are kept in single precision, so that what is read back is what was used.
         let beta: Option<Vec<f32>> = self.learned.map(|(learner, effects)| {
@@ -67,7 +70,7 @@ impl Finisher<'_> {
     /// Lets a remembered model take the days since, or fits it anew when it has lost its series.
     pub fn follow(&self, i: usize, memory: &SeriesMemory) -> (Finished, Option<Lost>) {
         let series = self.input.panel.series(i);
-        let demand = seen_demand(&series);
+        let demand = seen_demand(&self.training.panel.series(i));
         let mut memory = memory.clone();
         if let Some(((learner, _), beta)) = self.learned.zip(memory.beta.as_deref()) {
             let seen = (memory.end - series.start).max(0) as usize;
@@ -116,6 +119,8 @@ impl Finisher<'_> {
         let SeriesMemory { plan, ensemble, .. } = memory;
         let mut findings = memory.findings.clone();
         let mut made = ensemble.forecast(self.horizon_days);
+        let whole_days = self.training.whole_days[i] * self.memory.whole_days[plan.class as usize];
+        made.iter_mut().for_each(|mean| *mean *= whole_days);
         let share = ensemble.pooled_share();
         let beta = memory.beta.as_deref().map(widened);
         let eventful = self.add_events && plan.class != DemandClass::Obsolete;
@@ -124,6 +129,8 @@ impl Finisher<'_> {
         }
         let mut mean: Vec<f64> = made.into_iter().map(clean).collect();
         let observed = demand.iter().filter(|d| !d.is_nan()).count();
+        let available = self.input.panel.series(i).available;
+        let whole = available.iter().filter(|&&a| a >= FULLY_AVAILABLE).count();
         if observed == 0 && !demand.is_empty() {
             let guess = self.sales_over_availability(i);
             mean.fill(clean(guess));
@@ -151,7 +158,7 @@ impl Finisher<'_> {
             shape: Arc::clone(&self.shapes[plan.class as usize]),
             correlation: self.memory.correlation[plan.class as usize] as f32,
             history_days: demand.len() as u32,
-            censored_days: (demand.len() - observed) as u32,
+            censored_days: (demand.len() - whole) as u32,
         };
         (forecast, findings)
     }

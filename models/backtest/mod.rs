@@ -7,6 +7,7 @@ pub mod finish;
 pub mod judge;
 pub mod memory;
 pub mod panel;
+pub mod partial;
 pub mod portfolio;
 pub mod refit;
 pub mod scores;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::finish::{Finished, Finisher};
 use super::memory::{Memory, PanelMemory, SeriesMemory};
+use super::partial::{PartialDays, Training};
 use super::portfolio;
 use super::refit::{Groups, refit};
 use super::scores::ScoreRow;
@@ -19,6 +20,7 @@ use crate::forecast::model::{Model, SEASON_DAYS, seen_demand};
 use crate::forecast::pooled::features::Features;
 use crate::forecast::pooled::learn::Learner;
 use crate::forecast::sku_forecast::SkuForecast;
+use crate::series::Panel;
 
 /// A memory that knows a smaller share of the series is of another panel.
 const KNOWN_SHARE_MIN: f64 = 0.8;
@@ -37,6 +39,8 @@ pub struct ForecastConfig {
     /// Whether a step is a day of the calendar. Weeks, months or hours have no weekday, holiday or
     /// weather of their own to learn from.
     pub daily: bool,
+    /// What a day that was only partly available tells.
+    pub partial: PartialDays,
 }
 
 impl ForecastConfig {
@@ -49,6 +53,15 @@ impl ForecastConfig {
         }
         let models = portfolio::OTHER_STEPS.to_vec();
         ForecastConfig { cutoff_step_days: (horizon / 2).max(1), models, daily, ..usual }
+    }
+
+    pub(super) fn season(&self) -> usize {
+        self.seasons.first().copied().unwrap_or(1)
+    }
+
+    /// What the last fits see.
+    pub(super) fn training<'a>(&self, panel: &'a Panel) -> Training<'a> {
+        self.partial.training(panel, self.season(), |i| vec![panel.series(i).len()])
     }
 
     /// Steps of the horizon that share a shape of spread: a season, or a quarter of the horizon.
@@ -77,6 +90,7 @@ impl Default for ForecastConfig {
             models: portfolio::DAILY.to_vec(),
             seasons: vec![SEASON_DAYS],
             daily: true,
+            partial: PartialDays::default(),
         }
     }
 }
@@ -205,11 +219,14 @@ fn follow(
     memory: &Memory,
 ) -> Night {
     let groups = Groups::new(input);
+    let training = config.training(input.panel);
     let ends: Vec<usize> = (0..input.panel.len()).map(|i| input.panel.series(i).len()).collect();
-    let learner = Learner { panel: input.panel, features, ends: &ends, members: &groups.members };
+    let learner =
+        Learner { panel: &training.panel, features, ends: &ends, members: &groups.members };
     let shapes: Vec<Arc<SpreadShape>> = memory.panel.shapes.iter().cloned().map(Arc::new).collect();
     let finisher = Finisher {
         input,
+        training: &training,
         horizon_days: config.horizon_days,
         seasons: &config.seasons,
         memory: &memory.panel,
@@ -222,7 +239,7 @@ fn follow(
         .map(|i| match memory.series.get(&input.meta[i].key) {
             Some(series) => finisher.follow(i, series).0,
             None => {
-                let class = DemandClass::of(&seen_demand(&input.panel.series(i)));
+                let class = DemandClass::of(&seen_demand(&training.panel.series(i)));
                 finisher.finish(i, memory.panel.plans[class as usize].clone())
             }
         })

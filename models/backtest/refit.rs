@@ -9,6 +9,7 @@ use super::finish::{Finished, Finisher};
 use super::judge::{Judge, Losses, PerClass};
 use super::memory::{PanelMemory, SeriesPlan};
 use super::panel::{EffectRow, ForecastConfig, Night, Wanted, gather, meaning};
+use super::partial::{Training, class_levels};
 use super::portfolio::{is_yardstick, may_choose, tries};
 use super::scores::ScoreSums;
 use super::shapes::Shaper;
@@ -21,6 +22,7 @@ use crate::forecast::drivers::{ForecastInput, InputError};
 use crate::forecast::model::{History, Model, seen_demand};
 use crate::forecast::pooled::features::Features;
 use crate::forecast::pooled::learn::{Effects, Learner};
+use crate::series::Panel;
 
 /// A series is current when it ends within so many days of the panel's last day.
 const CURRENT_DAYS: i32 = 7;
@@ -43,23 +45,40 @@ pub fn refit(
     let models = candidates(portfolio.iter().chain(&named).copied(), &config.portfolio());
     let groups = Groups::new(input);
     let features = Features::new(input);
-    let mut trials = run_trials(input, config, &models, &named, &groups, &features);
+    let origins = origins(input.panel, config);
+    let tried = config.partial.training(input.panel, config.season(), |i| origins[i].ends());
+    let mut trials =
+        run_trials(&tried.panel, &origins, config, &models, &named, &groups, &features);
+    let members = stack_members(&models, &config.portfolio());
+    let mut whole_days = vec![1.0; DemandClass::ALL.len()];
+    if tried.calibrated {
+        let series = trials.par_iter_mut().zip(&tried.whole_days);
+        series.for_each(|((_, trial), level)| trial.scale(*level));
+        let judge = Judge { panel: input.panel, models: &models, trials: &trials };
+        whole_days = class_levels(&judge, &members);
+        trials.par_iter_mut().for_each(|(class, trial)| trial.scale(whole_days[*class as usize]));
+    }
+    let training = config.training(input.panel);
     let median: Vec<Blend> = DemandClass::ALL
         .iter()
         .map(|&class| median_blend(&models, &config.portfolio(), class, config.daily))
         .collect();
-    let members = stack_members(&models, &config.portfolio());
     let (losses, dispersion, weighted) =
         try_blends(input, &models, &members, &median, config.daily, &mut trials);
     let judge = Judge { panel: input.panel, models: &models, trials: &trials };
     let ends: Vec<usize> = (0..input.panel.len()).map(|i| input.panel.series(i).len()).collect();
-    let learner =
-        Learner { panel: input.panel, features: &features, ends: &ends, members: &groups.members };
+    let learner = Learner {
+        panel: &training.panel,
+        features: &features,
+        ends: &ends,
+        members: &groups.members,
+    };
     let effects = models.contains(&Model::Pooled).then(|| learner.learn());
     let effect_rows =
         effects.as_ref().map_or_else(Vec::new, |effects| effect_rows(input, &features, effects));
     let settled = Settled {
         input,
+        training: &training,
         config,
         judge: &judge,
         losses: &losses,
@@ -70,6 +89,7 @@ pub fn refit(
             models: models.clone(),
             median,
             weighted,
+            whole_days,
             plans: Vec::new(),
             correlation: Vec::new(),
             shapes: Vec::new(),
@@ -84,6 +104,7 @@ pub fn refit(
 /// What all wanted forecasts of a panel have in common.
 struct Settled<'a> {
     input: &'a ForecastInput<'a>,
+    training: &'a Training<'a>,
     config: &'a ForecastConfig,
     judge: &'a Judge<'a>,
     losses: &'a [Losses],
@@ -126,6 +147,7 @@ impl Settled<'_> {
         let shapes: Vec<Arc<SpreadShape>> = memory.shapes.iter().cloned().map(Arc::new).collect();
         let finisher = Finisher {
             input: self.input,
+            training: self.training,
             horizon_days: self.config.horizon_days,
             seasons: &self.config.seasons,
             memory: &memory,
@@ -300,24 +322,26 @@ impl Groups {
     }
 }
 
+fn origins(panel: &Panel, config: &ForecastConfig) -> Vec<Origins> {
+    let of = |i: usize| {
+        let days = panel.series(i).len();
+        Origins::new(days, config.horizon_days, config.cutoffs, config.cutoff_step_days)
+    };
+    (0..panel.len()).map(of).collect()
+}
+
 /// Fits everything before the first cutoffs. Pooled effects are learned only from days before the
 /// earliest cutoff of any series that is still current; one that ended long ago must not take
 /// everyone's recent days away.
 fn run_trials(
-    input: &ForecastInput,
+    panel: &Panel,
+    origins: &[Origins],
     config: &ForecastConfig,
     models: &[Model],
     named: &[Model],
     groups: &Groups,
     features: &Features,
 ) -> Vec<(DemandClass, Trial)> {
-    let panel = input.panel;
-    let origins: Vec<Origins> = (0..panel.len())
-        .map(|i| {
-            let days = panel.series(i).len();
-            Origins::new(days, config.horizon_days, config.cutoffs, config.cutoff_step_days)
-        })
-        .collect();
     let last = (0..panel.len()).map(|i| panel.series(i).end()).max().unwrap_or_default();
     let current = |i: &usize| last - panel.series(*i).end() <= CURRENT_DAYS;
     let cut = (0..panel.len())

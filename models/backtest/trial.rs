@@ -32,6 +32,11 @@ impl Origins {
         Origins { first, count, step, horizon }
     }
 
+    /// History days before each cutoff.
+    pub fn ends(&self) -> Vec<usize> {
+        (0..self.count).map(|k| self.at(k)).collect()
+    }
+
     /// History days before cutoff `k`.
     pub fn at(&self, k: usize) -> usize {
         self.first + k * self.step
@@ -77,6 +82,11 @@ impl Trial {
             }
         }
         trial
+    }
+
+    /// Brings all forecasts to another level.
+    pub fn scale(&mut self, level: f64) {
+        self.means.iter_mut().for_each(|mean| *mean *= level as f32);
     }
 
     /// Fills in a blend of those of its members that have a forecast.

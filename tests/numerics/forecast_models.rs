@@ -121,8 +121,16 @@ fn following_is_fitting_when_nothing_is_searched() {
     }
 }
 
-/// What they take for the trend moves otherwise on a step that was not seen than on one to come.
-const MOVED_UNSEEN: [Model; 3] = [Model::ThetaSteady, Model::DynamicTheta, Model::Ces];
+/// What they take for the trend moves otherwise on a step that was not seen than on one to come; the
+/// pair of CES, wherever it is, stays as it was.
+const MOVED_UNSEEN: [Model; 6] = [
+    Model::ThetaSteady,
+    Model::DynamicTheta,
+    Model::Ces,
+    Model::CesSimple,
+    Model::MstlCes,
+    Model::LogCes,
+];
 
 #[test]
 fn a_missing_step_moves_the_season_and_no_forecast() {

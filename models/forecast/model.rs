@@ -210,6 +210,7 @@ models! {
         MstlEts, "mstl_ets", 4, Mstl, |history| Mstl::fit(history, mstl::ETS_REMAINDER);
         MstlCes, "mstl_ces", 4, Mstl, |history| Mstl::fit(history, Model::Ces);
         MstlTheta, "mstl_theta", 4, Mstl, |history| Mstl::fit(history, mstl::THETA_REMAINDER);
+        MstlDrift, "mstl_drift", 3, Mstl, |history| Mstl::fit(history, Model::RandomWalkWithDrift);
         LogCes, "log_ces", 4, Logged, |history| Logged::fit(history, Model::Ces);
         LogMstlTheta, "log_mstl_theta", 4, Logged,
             |history| Logged::fit(history, Model::MstlTheta);

@@ -121,7 +121,8 @@ fn following_is_fitting_when_nothing_is_searched() {
     }
 }
 
-/// What they take for the trend moves otherwise on a step that was not seen than on one to come.
+/// What they take for the trend moves otherwise on a step that was not seen than on one to come; the
+/// pair of CES, wherever it is, stays as it was.
 const MOVED_UNSEEN: [Model; 6] = [
     Model::ThetaSteady,
     Model::DynamicTheta,

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::croston::Croston;
-use super::ets::Ets;
+use super::ets::{AutoEts, Ets, EtsSpec};
 use super::mean::MeanDemand;
 use super::pooled::level::{PooledLevel, SeriesEffects};
 use super::seasonal_naive::SeasonalNaive;
@@ -170,6 +170,12 @@ models! {
         Ses, "ses", 1, Ses, Ses::fit;
         EtsSeasonal, "ets_ana", 2, Ets, |history| Ets::fit(history, false);
         EtsDamped, "ets_aada", 4, Ets, |history| Ets::fit(history, true);
+        Holt, "holt", 2, Ets, |history| Ets::fit_spec(history, EtsSpec::AAN);
+        HoltWinters, "holt_winters", 3, Ets, |history| Ets::fit_spec(history, EtsSpec::AAA);
+        HoltWintersMult, "holt_winters_mult", 3, Ets, |history| {
+            Ets::fit_spec(history, EtsSpec::MAM)
+        };
+        AutoEts, "auto_ets", 4, Ets, |history| AutoEts::default().fit(history);
         Theta, "theta", 2, Theta, Theta::fit;
         Croston, "croston", 1, Croston, |history| Croston::fit(history, false);
         Sba, "sba", 1, Croston, |history| Croston::fit(history, true);

@@ -2,7 +2,7 @@
 //!
 //! `cargo bench -p granary-models --bench forecast -- 4000 730 42` forecasts 4,000 series of 730
 //! days 42 days ahead, with all threads, and prints the seconds of each part and the scores of the
-//! backtest and of the horizon that came true. Set `RAYON_NUM_THREADS` for another thread count.
+//! backtest and of the horizon that came true. Names of models after the numbers join the portfolio. Set `RAYON_NUM_THREADS` for another thread count.
 
 #[path = "../tests/numerics/retail.rs"]
 mod retail;
@@ -12,6 +12,7 @@ use std::time::Instant;
 use granary_models::backtest::panel::{ForecastConfig, forecast_panel};
 use granary_models::backtest::scores::{ScoreRow, ScoreSums};
 use granary_models::distribution::paths::PathPlan;
+use granary_models::forecast::model::Model;
 use retail::Retail;
 
 fn main() {
@@ -22,7 +23,8 @@ fn main() {
     let retail = Retail::simulate(series, days, horizon_days, 77);
 
     let begun = Instant::now();
-    let config = ForecastConfig { horizon_days, ..ForecastConfig::default() };
+    let mut config = ForecastConfig { horizon_days, ..ForecastConfig::default() };
+    config.models.extend(std::env::args().skip(1).filter_map(|name| Model::parse(&name)));
     let result = forecast_panel(&retail.input(), &config).expect("the simulation fits together");
     println!("{series} series x {days} days, horizon {horizon_days}");
     println!("forecast_panel {:.2} s", begun.elapsed().as_secs_f64());
@@ -41,7 +43,7 @@ fn main() {
     let mut truth = ScoreSums { series: series as f64, ..ScoreSums::default() };
     for (forecast, actual) in result.series.iter().zip(retail.truth.chunks(horizon_days)) {
         for (day, &actual) in actual.iter().enumerate() {
-            truth.add(f64::from(forecast.mean[day]), &forecast.quantiles(day), actual);
+            truth.add(forecast.mean[day], &forecast.quantiles(day), actual);
         }
     }
     let truth = ScoreRow::new("came true", "chosen", &truth);

@@ -17,6 +17,13 @@ pub struct Choice {
     pub margin: f64,
 }
 
+impl Choice {
+    /// Not chosen but asked for.
+    pub fn only(best: usize) -> Choice {
+        Choice { best, runner_up: None, margin: 0.0 }
+    }
+}
+
 /// Losses over their mean across the candidates that have one; NaN stays NaN.
 pub fn relative(loss: &[f64], out: &mut [f64]) -> bool {
     let (sum, n) =

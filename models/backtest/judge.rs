@@ -3,10 +3,12 @@
 use rayon::prelude::*;
 
 use super::choose::{Choice, relative};
+use super::memory::SeriesPlan;
 use super::scores::{ScoreRow, ScoreSums};
 use super::spread::{CorrelationSums, DispersionSums, Window};
 use super::trial::Trial;
 use crate::distribution::count::CountDemand;
+use crate::distribution::shape::SpreadShape;
 use crate::forecast::demand_class::DemandClass;
 use crate::forecast::model::{Model, seen_demand};
 use crate::series::{Panel, Series};
@@ -19,8 +21,6 @@ const CLASS_PRIOR_SERIES: f64 = 10.0;
 const DISPERSION_FACTORS: [f64; 10] = [0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.15, 1.3, 1.5];
 /// Where the factor is 1.
 const NEUTRAL_FACTOR: usize = 6;
-/// Least share of the backtest's days that a central 90% has to hold.
-const COVERAGE_MIN: f64 = 0.895;
 
 /// A table with a row per demand class and a column per candidate.
 pub type PerClass<T> = Vec<Vec<T>>;
@@ -43,8 +43,8 @@ pub struct Judge<'a> {
 }
 
 impl Judge<'_> {
-    /// Calls `each(cutoff, mean, actual)` on every scored day of a candidate.
-    fn scored(&self, i: usize, candidate: usize, mut each: impl FnMut(usize, f64, f64)) {
+    /// Calls `each(cutoff, step, mean, actual)` on every scored day of a candidate.
+    pub fn scored(&self, i: usize, candidate: usize, mut each: impl FnMut(usize, usize, f64, f64)) {
         let trial = &self.trials[i].1;
         let first = trial.origins.first;
         let whole = self.panel.series(i);
@@ -56,9 +56,10 @@ impl Judge<'_> {
         let actual = seen_demand(&scored);
         for k in 0..trial.origins.count {
             let actual = &actual[trial.origins.at(k) - first..];
-            for (&mean, &actual) in trial.means(candidate, k).iter().zip(actual) {
+            for (step, (&mean, &actual)) in trial.means(candidate, k).iter().zip(actual).enumerate()
+            {
                 if !actual.is_nan() {
-                    each(k, f64::from(mean), actual);
+                    each(k, step, f64::from(mean), actual);
                 }
             }
         }
@@ -67,7 +68,7 @@ impl Judge<'_> {
     /// Per cutoff.
     fn dispersion_sums(&self, i: usize, candidate: usize) -> Vec<DispersionSums> {
         let mut sums = vec![DispersionSums::default(); self.trials[i].1.origins.count];
-        self.scored(i, candidate, |k, mean, actual| sums[k].add(mean, actual));
+        self.scored(i, candidate, |k, _, mean, actual| sums[k].add(mean, actual));
         sums
     }
 
@@ -108,8 +109,9 @@ impl Judge<'_> {
     pub fn losses(&self, only: &[usize], class: &PerClass<f64>, losses: &mut [Losses]) {
         losses.par_iter_mut().enumerate().for_each(|(i, losses)| {
             let (kind, trial) = &self.trials[i];
+            let plain = SpreadShape::default();
             for &c in only.iter().filter(|&&c| trial.has(c)) {
-                let sums = self.score(i, c, class[*kind as usize][c], 1.0);
+                let sums = self.score(i, c, class[*kind as usize][c], 1.0, &plain);
                 if sums.days > 0.0 {
                     losses.loss[c] = sums.pinball / sums.days;
                     losses.days = sums.days;
@@ -120,40 +122,38 @@ impl Judge<'_> {
     }
 
     /// Per class the factor on the dispersion of the chosen candidates with the least pinball loss,
-    /// each series counting alike, among those whose central 90% held about 90% of the days. Pinball
-    /// alone forgives narrow tails, and stock is kept for the tails. 1 for a class without a scored
-    /// series.
+    /// each series counting alike; 1 for a class without a scored series.
     pub fn calibration(&self, choices: &[Option<Choice>], class: &PerClass<f64>) -> Vec<f64> {
-        let per_series: Vec<Option<[ScoreSums; DISPERSION_FACTORS.len()]>> = choices
+        let plain = SpreadShape::default();
+        let per_series: Vec<Option<[f64; DISPERSION_FACTORS.len()]>> = choices
             .par_iter()
             .enumerate()
             .map(|(i, choice)| {
                 let (kind, trial) = &self.trials[i];
                 let best = choice.filter(|choice| trial.has(choice.best))?.best;
                 let class = class[*kind as usize][best];
-                Some(DISPERSION_FACTORS.map(|factor| self.score(i, best, class, factor)))
+                Some(DISPERSION_FACTORS.map(|f| self.score(i, best, class, f, &plain).pinball))
             })
             .collect();
-        let mut table =
-            [[Calibration::default(); DISPERSION_FACTORS.len()]; DemandClass::ALL.len()];
-        for ((kind, _), sums) in self.trials.iter().zip(&per_series) {
-            let Some(sums) = sums else { continue };
-            let mean = sums.iter().map(|sums| sums.pinball).sum::<f64>() / sums.len() as f64;
-            for (total, sums) in table[*kind as usize].iter_mut().zip(sums) {
-                total.loss += if mean > 0.0 { sums.pinball / mean } else { 0.0 };
-                total.inside_90 += sums.inside_90;
-                total.days += sums.days;
+        let mut table = [[0.0; DISPERSION_FACTORS.len()]; DemandClass::ALL.len()];
+        for ((kind, _), losses) in self.trials.iter().zip(&per_series) {
+            let Some(losses) = losses else { continue };
+            let mean = losses.iter().sum::<f64>() / losses.len() as f64;
+            if mean > 0.0 {
+                let row = table[*kind as usize].iter_mut().zip(losses);
+                row.for_each(|(total, loss)| *total += loss / mean);
             }
         }
-        table.iter().map(|row| DISPERSION_FACTORS[least_loss_that_covers(row)]).collect()
+        table.iter().map(|row| DISPERSION_FACTORS[least(row)]).collect()
     }
 
-    /// Scores of what was chosen, with calibrated dispersions.
+    /// Scores of what was chosen, with its calibrated spread.
     pub fn chosen_scores(
         &self,
         choices: &[Option<Choice>],
         class: &PerClass<f64>,
         calibration: &[f64],
+        shapes: &[SpreadShape],
     ) -> Vec<ScoreSums> {
         choices
             .par_iter()
@@ -163,7 +163,7 @@ impl Judge<'_> {
                 let kind = *kind as usize;
                 match choice.filter(|choice| trial.has(choice.best)) {
                     Some(Choice { best, .. }) => {
-                        self.score(i, best, class[kind][best], calibration[kind])
+                        self.score(i, best, class[kind][best], calibration[kind], &shapes[kind])
                     }
                     None => ScoreSums::default(),
                 }
@@ -171,32 +171,45 @@ impl Judge<'_> {
             .collect()
     }
 
-    fn score(&self, i: usize, candidate: usize, class: f64, factor: f64) -> ScoreSums {
+    /// Dispersion of a series for each cutoff, from its errors at the other cutoffs.
+    pub fn held_out(&self, i: usize, candidate: usize, class: f64) -> Vec<f64> {
         let parts = self.dispersion_sums(i, candidate);
         let mut total = DispersionSums::default();
         parts.iter().for_each(|part| total.merge(part));
-        let held: Vec<f64> =
-            parts.iter().map(|part| factor * total.without(part).shrunk(class)).collect();
+        parts.iter().map(|part| total.without(part).shrunk(class)).collect()
+    }
+
+    fn score(
+        &self,
+        i: usize,
+        candidate: usize,
+        class: f64,
+        factor: f64,
+        shape: &SpreadShape,
+    ) -> ScoreSums {
+        let held = self.held_out(i, candidate, class);
         let mut sums = ScoreSums { series: 1.0, ..ScoreSums::default() };
-        let mut last = (f64::NAN, usize::MAX, [0.0; 9]);
-        self.scored(i, candidate, |k, mean, actual| {
-            if mean != last.0 || k != last.1 {
-                last = (mean, k, CountDemand::new(mean, held[k]).nine());
+        let mut last = (f64::NAN, usize::MAX, usize::MAX, [0.0; 9]);
+        self.scored(i, candidate, |k, step, mean, actual| {
+            let stage = shape.stage(step);
+            if (mean, k, stage) != (last.0, last.1, last.2) {
+                let day = CountDemand::new(mean, factor * shape.growth(step) * held[k]);
+                last = (mean, k, stage, day.at(shape.nine(step)));
             }
-            sums.add(mean, &last.2, actual);
+            sums.add(mean, &last.3, actual);
         });
         sums
     }
 
     /// Average relative loss per class and candidate, drawn to the average of all classes.
-    pub fn class_losses(&self, losses: &[Losses]) -> PerClass<f64> {
+    pub fn class_losses(&self, losses: &[Vec<f64>]) -> PerClass<f64> {
         let n = self.models.len();
         let everything = DemandClass::ALL.len();
         let mut sums = vec![vec![(0.0, 0.0); n]; everything + 1];
         let mut ratio = vec![f64::NAN; n];
         for ((class, _), losses) in self.trials.iter().zip(losses) {
             ratio.fill(f64::NAN);
-            if !relative(&losses.loss, &mut ratio) {
+            if !relative(losses, &mut ratio) {
                 continue;
             }
             for row in [*class as usize, everything] {
@@ -234,7 +247,7 @@ impl Judge<'_> {
                     let factor = calibration[*kind as usize];
                     let dispersion = factor * self.dispersion(i, choice.best, class);
                     let mut windows = vec![Window::default(); trial.origins.count];
-                    self.scored(i, choice.best, |k, mean, actual| {
+                    self.scored(i, choice.best, |k, _, mean, actual| {
                         windows[k].add(CountDemand::new(mean, dispersion), actual);
                     });
                     windows.iter().for_each(|window| sums.add(window));
@@ -247,6 +260,31 @@ impl Judge<'_> {
             table[*class as usize].merge(sums);
         }
         table.iter().map(CorrelationSums::correlation).collect()
+    }
+
+    /// What the choice means for a series, with its class's spread as far as its own is unknown.
+    pub fn plan(
+        &self,
+        i: usize,
+        choice: Option<Choice>,
+        class: &PerClass<f64>,
+        calibration: &[f64],
+    ) -> SeriesPlan {
+        let (kind, trial) = &self.trials[i];
+        let row = &class[*kind as usize];
+        let dispersion = match choice {
+            Some(c) if trial.has(c.best) => self.dispersion(i, c.best, row[c.best]),
+            Some(c) => row[c.best],
+            None => row[0],
+        };
+        SeriesPlan {
+            class: *kind,
+            wanted: choice.map(|c| self.models[c.best]),
+            runner_up: choice.and_then(|c| c.runner_up).map(|c| self.models[c]),
+            margin: choice.map_or(0.0, |c| c.margin),
+            dispersion: calibration[*kind as usize] * dispersion,
+            tried: trial.origins.count > 0,
+        }
     }
 
     /// Rows per class and for all, per candidate and for what was chosen.
@@ -284,22 +322,10 @@ fn unjudged_loss(model: Model) -> f64 {
     }
 }
 
-/// What one factor on the dispersion came to in one class.
-#[derive(Clone, Copy, Default)]
-struct Calibration {
-    loss: f64,
-    inside_90: f64,
-    days: f64,
-}
-
-/// Index of the factor; the widest when none covers.
-fn least_loss_that_covers(row: &[Calibration; DISPERSION_FACTORS.len()]) -> usize {
-    if row[0].days <= 0.0 {
+/// Index of the least; neutral when nothing was summed.
+fn least(row: &[f64; DISPERSION_FACTORS.len()]) -> usize {
+    if row[0] <= 0.0 {
         return NEUTRAL_FACTOR;
     }
-    let covers = |k: &usize| row[*k].inside_90 >= COVERAGE_MIN * row[*k].days;
-    (0..row.len())
-        .filter(covers)
-        .min_by(|&a, &b| row[a].loss.total_cmp(&row[b].loss))
-        .unwrap_or(row.len() - 1)
+    (0..row.len()).min_by(|&a, &b| row[a].total_cmp(&row[b])).unwrap_or(NEUTRAL_FACTOR)
 }

@@ -1,10 +1,16 @@
 //! Rolling-origin backtests: what every model would have forecast, how good it was, and which one
 //! makes tonight's forecast.
 
+pub mod analyst;
 pub mod choose;
 pub mod finish;
 pub mod judge;
+pub mod memory;
 pub mod panel;
+pub mod portfolio;
+pub mod refit;
 pub mod scores;
+pub mod shapes;
 pub mod spread;
+pub mod stack;
 pub mod trial;

@@ -1,24 +1,27 @@
 //! The forecast of a whole panel: every model on trial, the best per series fitted to everything.
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::choose::{Choice, choose};
-use super::finish::Finisher;
-use super::judge::{Judge, Losses, PerClass};
-use super::scores::{ScoreRow, ScoreSums};
-use super::trial::{Origins, Trial};
+use super::finish::{Finished, Finisher};
+use super::memory::{Memory, PanelMemory, SeriesMemory};
+use super::portfolio;
+use super::refit::{Groups, refit};
+use super::scores::ScoreRow;
+use crate::distribution::paths::mix;
+use crate::distribution::shape::SpreadShape;
 use crate::finding::Finding;
-use crate::forecast::blend::Blend;
 use crate::forecast::demand_class::DemandClass;
 use crate::forecast::drivers::{ForecastInput, InputError};
 use crate::forecast::model::{Model, SEASON_DAYS, seen_demand};
 use crate::forecast::pooled::features::Features;
-use crate::forecast::pooled::learn::{Effects, Learner};
+use crate::forecast::pooled::learn::Learner;
 use crate::forecast::sku_forecast::SkuForecast;
 
-/// A series is current when it ends within so many days of the panel's last day.
-const CURRENT_DAYS: i32 = 7;
+/// A memory that knows a smaller share of the series is of another panel.
+const KNOWN_SHARE_MIN: f64 = 0.8;
 
 /// How a panel is forecast.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,8 +32,29 @@ pub struct ForecastConfig {
     pub cutoff_step_days: usize,
     /// The portfolio; the seasonal naive is always scored beside it.
     pub models: Vec<Model>,
-    /// Days in each season, shortest first.
+    /// Steps in each season, shortest first.
     pub seasons: Vec<usize>,
+    /// Whether a step is a day of the calendar. Weeks, months or hours have no weekday, holiday or
+    /// weather of their own to learn from.
+    pub daily: bool,
+}
+
+impl ForecastConfig {
+    /// Steps of the horizon that share a shape of spread: a season, or a quarter of the horizon.
+    pub(super) fn stage_steps(&self) -> usize {
+        let season = self.seasons.first().copied().unwrap_or(0);
+        if 1 < season && season < self.horizon_days {
+            season
+        } else {
+            self.horizon_days.div_ceil(4)
+        }
+    }
+
+    /// The portfolio without what needs a calendar when there is none.
+    pub(super) fn portfolio(&self) -> Vec<Model> {
+        let usable = |model: &Model| self.daily || *model != Model::Pooled;
+        self.models.iter().copied().filter(usable).collect()
+    }
 }
 
 impl Default for ForecastConfig {
@@ -39,8 +63,9 @@ impl Default for ForecastConfig {
             horizon_days: 14,
             cutoffs: 4,
             cutoff_step_days: 7,
-            models: Model::ALL.iter().copied().filter(|m| *m != Model::Launch).collect(),
+            models: portfolio::DAILY.to_vec(),
             seasons: vec![SEASON_DAYS],
+            daily: true,
         }
     }
 }
@@ -67,8 +92,32 @@ pub struct EffectRow {
     pub log_effect: f64,
 }
 
-/// Forecasts every series of the panel. The same input gives the same bits whatever the number of
-/// threads.
+/// Whose forecast is wanted: the portfolio's choice per series, or one model's for every series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    Auto,
+    Model(Model),
+}
+
+impl Wanted {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Wanted::Auto => "auto",
+            Wanted::Model(model) => model.as_str(),
+        }
+    }
+
+    /// `auto`, or a model's name as [`Model::parse`] reads it.
+    pub fn parse(text: &str) -> Option<Wanted> {
+        if text.eq_ignore_ascii_case("auto") {
+            return Some(Wanted::Auto);
+        }
+        Model::parse(text).filter(|model| *model != Model::Launch).map(Wanted::Model)
+    }
+}
+
+/// Forecasts every series of the panel by the portfolio's choice. The same input gives the same
+/// bits whatever the number of threads.
 ///
 /// # Errors
 /// When the input's parts do not fit together; trouble with single series is a finding.
@@ -76,208 +125,119 @@ pub fn forecast_panel(
     input: &ForecastInput,
     config: &ForecastConfig,
 ) -> Result<PanelForecast, InputError> {
-    input.check(config.horizon_days)?;
-    let models = candidates(&config.models);
-    let groups = Groups::new(input);
-    let features = Features::new(input);
-    let mut trials = run_trials(input, config, &models, &groups, &features);
-    let members = members(&models);
-    let (losses, dispersion, blends) = try_blends(input, &models, &members, &mut trials);
-    let judge = Judge { panel: input.panel, models: &models, trials: &trials };
-    let choices = make_choices(&judge, &losses, &config.models);
-    let calibration = judge.calibration(&choices, &dispersion);
-    let correlation = judge.correlations(&choices, &dispersion, &calibration);
-    let ends: Vec<usize> = (0..input.panel.len()).map(|i| input.panel.series(i).len()).collect();
-    let learner =
-        Learner { panel: input.panel, features: &features, ends: &ends, members: &groups.members };
-    let effects = models.contains(&Model::Pooled).then(|| learner.learn());
-    let keys: Vec<u64> = input.meta.iter().map(|meta| meta.key).collect();
-    let finisher = Finisher {
-        judge: &judge,
-        keys: &keys,
-        categories: &groups.of,
-        horizon_days: config.horizon_days,
-        seasons: &config.seasons,
-        learned: effects.as_ref().map(|effects| (&learner, effects)),
-        dispersion: &dispersion,
-        calibration: &calibration,
-        correlation: &correlation,
-        weighted: &blends,
-        members: &members,
-    };
-    let finished: Vec<(SkuForecast, Vec<Finding>)> =
-        choices.par_iter().enumerate().map(|(i, choice)| finisher.finish(i, *choice)).collect();
-    let chosen = judge.chosen_scores(&choices, &dispersion, &calibration);
-    let scores = judge.score_rows(&losses, &chosen);
-    let mut findings = Vec::new();
-    let mut series = Vec::with_capacity(finished.len());
-    for (i, (forecast, found)) in finished.into_iter().enumerate() {
-        series.push(forecast);
-        findings.extend(found.into_iter().map(|finding| (i, finding)));
-    }
-    let effects = effects.map_or_else(Vec::new, |effects| effect_rows(input, &features, &effects));
-    Ok(PanelForecast { series, scores, effects, findings })
+    let mut forecasts = forecast_by(input, config, &[Wanted::Auto])?;
+    Ok(forecasts.remove(0))
 }
 
-/// Scores single models, then adds blends to the trials and scores them. Weights of the weighted
-/// blend come from a whole class, so that no series sees its own luck.
-fn try_blends(
-    input: &ForecastInput,
-    models: &[Model],
-    members: &[usize],
-    trials: &mut [(DemandClass, Trial)],
-) -> (Vec<Losses>, PerClass<f64>, Vec<Blend>) {
-    let (weighted, others): (Vec<usize>, Vec<usize>) =
-        (0..models.len()).partition(|&c| models[c] == Model::BlendWeighted);
-    if let Some(median) = models.iter().position(|model| *model == Model::BlendMedian) {
-        trials.par_iter_mut().for_each(|(_, trial)| trial.fill(median, members, &Blend::Median));
-    }
-    let unscored = Losses {
-        loss: vec![f64::NAN; models.len()],
-        sums: vec![ScoreSums::default(); models.len()],
-        days: 0.0,
-    };
-    let mut losses = vec![unscored; trials.len()];
-    let mut dispersion = vec![vec![0.0; models.len()]; DemandClass::ALL.len()];
-    let judge = Judge { panel: input.panel, models, trials: &*trials };
-    judge.class_dispersions(&others, &mut dispersion);
-    judge.losses(&others, &dispersion, &mut losses);
-    let blends = class_blends(&judge.class_losses(&losses), members);
-    for &c in &weighted {
-        trials
-            .par_iter_mut()
-            .for_each(|(class, trial)| trial.fill(c, members, &blends[*class as usize]));
-    }
-    let judge = Judge { panel: input.panel, models, trials: &*trials };
-    judge.class_dispersions(&weighted, &mut dispersion);
-    judge.losses(&weighted, &dispersion, &mut losses);
-    (losses, dispersion, blends)
-}
-
-/// The choice of every series among the portfolio; the seasonal naive and the mean may be scored
-/// without being in it.
-fn make_choices(judge: &Judge, losses: &[Losses], portfolio: &[Model]) -> Vec<Option<Choice>> {
-    let averages = judge.class_losses(losses);
-    let parameters: Vec<usize> = judge.models.iter().map(|model| model.parameters()).collect();
-    losses
-        .par_iter()
-        .zip(judge.trials)
-        .map(|(losses, (class, _))| {
-            let class_average = &averages[*class as usize];
-            choose(&losses.loss, losses.days, class_average, &parameters, |c| {
-                portfolio.contains(&judge.models[c]) && may_choose(*class, judge.models[c])
-            })
-        })
-        .collect()
-}
-
-/// The portfolio, and what is always scored beside it, in the registry's order.
-fn candidates(portfolio: &[Model]) -> Vec<Model> {
-    let mut models = portfolio.to_vec();
-    models.extend([Model::SeasonalNaive, Model::Mean]);
-    models.retain(|model| *model != Model::Launch);
-    models.sort();
-    models.dedup();
-    models
-}
-
-/// Candidates that a blend may combine.
-fn members(models: &[Model]) -> Vec<usize> {
-    let is_member = |model: Model| {
-        !model.is_blend() && !matches!(model, Model::SeasonalNaive | Model::Mean | Model::Croston)
-    };
-    (0..models.len()).filter(|&c| is_member(models[c])).collect()
-}
-
-fn class_blends(averages: &PerClass<f64>, members: &[usize]) -> Vec<Blend> {
-    let row = |losses: &Vec<f64>| {
-        let of = losses.iter().enumerate();
-        let own: Vec<Option<f64>> =
-            of.map(|(c, &loss)| members.contains(&c).then_some(loss)).collect();
-        Blend::from_losses(&own)
-    };
-    averages.iter().map(row).collect()
-}
-
-/// A series that stopped selling is left to the models that let demand fade.
-fn may_choose(class: DemandClass, model: Model) -> bool {
-    class != DemandClass::Obsolete || matches!(model, Model::Tsb | Model::Ses | Model::Pooled)
-}
-
-/// Which series learn together.
-struct Groups {
-    /// Category of each series.
-    of: Vec<usize>,
-    /// Series of each category, ascending.
-    members: Vec<Vec<usize>>,
-}
-
-impl Groups {
-    fn new(input: &ForecastInput) -> Groups {
-        let of: Vec<usize> = input.meta.iter().map(|meta| meta.category as usize).collect();
-        let mut members = vec![Vec::new(); input.categories.len()];
-        of.iter().enumerate().for_each(|(i, &category)| members[category].push(i));
-        Groups { of, members }
-    }
-}
-
-/// Fits everything before the first cutoffs. Pooled effects are learned only from days before the
-/// earliest cutoff of any series that is still current; one that ended long ago must not take
-/// everyone's recent days away.
-fn run_trials(
+/// As [`forecast_panel`], for each of `wanted` in its order. All go through the same trials, and
+/// each has its spread from its own errors in them.
+///
+/// # Errors
+/// When the input's parts do not fit together.
+pub fn forecast_by(
     input: &ForecastInput,
     config: &ForecastConfig,
-    models: &[Model],
-    groups: &Groups,
-    features: &Features,
-) -> Vec<(DemandClass, Trial)> {
-    let panel = input.panel;
-    let origins: Vec<Origins> = (0..panel.len())
-        .map(|i| {
-            let days = panel.series(i).len();
-            Origins::new(days, config.horizon_days, config.cutoffs, config.cutoff_step_days)
-        })
-        .collect();
-    let last = (0..panel.len()).map(|i| panel.series(i).end()).max().unwrap_or_default();
-    let current = |i: &usize| last - panel.series(*i).end() <= CURRENT_DAYS;
-    let cut = (0..panel.len())
-        .filter(|&i| origins[i].count > 0)
-        .filter(current)
-        .map(|i| panel.start[i] + origins[i].first as i32)
-        .min();
-    let ends: Vec<usize> =
-        (0..panel.len()).map(|i| cut.map_or(0, |cut| panel.series(i).before(cut).len())).collect();
-    let learner = Learner { panel, features, ends: &ends, members: &groups.members };
-    let learned = (models.contains(&Model::Pooled) && cut.is_some()).then(|| learner.learn());
-    (0..panel.len())
-        .into_par_iter()
-        .map(|i| {
-            let demand = seen_demand(&panel.series(i));
-            let pooled = learned.as_ref().filter(|_| origins[i].count > 0).map(|effects| {
-                let beta = learner.series_beta(i, groups.of[i], effects);
-                learner.series(i, groups.of[i], effects, &beta)
-            });
-            let trial = Trial::run(&demand, models, origins[i], &config.seasons, pooled.as_ref());
-            (DemandClass::of(&demand), trial)
-        })
-        .collect()
+    wanted: &[Wanted],
+) -> Result<Vec<PanelForecast>, InputError> {
+    let nights = refit(input, config, wanted)?;
+    Ok(nights.into_iter().map(|night| night.forecast).collect())
 }
 
-/// What was learned about each category, for people: an event's effect holds what it shares with
-/// other events.
-fn effect_rows(input: &ForecastInput, features: &Features, effects: &Effects) -> Vec<EffectRow> {
-    let mut rows = Vec::new();
-    for (category, beta) in input.categories.iter().zip(&effects.category) {
-        for (column, &own) in beta.iter().enumerate() {
-            let shared = Features::shared_event_column(column).map_or(0.0, |shared| beta[shared]);
-            let log_effect = own + shared;
-            if log_effect != 0.0 {
-                let regressor = features.name(column);
-                rows.push(EffectRow { category: category.clone(), regressor, log_effect });
-            }
-        }
+/// A forecast and what to remember of it.
+pub struct Night {
+    pub forecast: PanelForecast,
+    /// Of the whole panel, when it was refitted.
+    pub panel: Option<PanelMemory>,
+    /// Of the series that were fitted tonight.
+    pub series: Vec<SeriesMemory>,
+}
+
+/// As [`forecast_panel`], from what an earlier night remembers: its models follow their series, and
+/// only those are fitted anew that have lost theirs or are new. Without a memory, with that of
+/// another configuration, or when too few series are known, everything is refitted.
+///
+/// # Errors
+/// When the input's parts do not fit together.
+pub fn forecast_night(
+    input: &ForecastInput,
+    config: &ForecastConfig,
+    memory: Option<&Memory>,
+) -> Result<Night, InputError> {
+    input.check(config.horizon_days)?;
+    let features = Features::new(input);
+    let fingerprint = meaning(input, config, &features);
+    let usable = memory.filter(|memory| {
+        let known = input.meta.iter().filter(|meta| memory.series.contains_key(&meta.key)).count();
+        memory.panel.fingerprint == fingerprint
+            && known as f64 >= KNOWN_SHARE_MIN * input.meta.len() as f64
+    });
+    match usable {
+        Some(memory) => Ok(follow(input, config, &features, memory)),
+        None => Ok(refit(input, config, &[Wanted::Auto])?.remove(0)),
     }
-    rows
+}
+
+/// What effects and weights mean: nothing that was learned under another meaning may be used.
+pub(super) fn meaning(input: &ForecastInput, config: &ForecastConfig, features: &Features) -> u64 {
+    // The horizon may differ from night to night, as lead times do.
+    let config = ForecastConfig { horizon_days: 0, ..config.clone() };
+    let mut text = format!("{} {config:?} {}", env!("CARGO_PKG_VERSION"), features.annual);
+    (0..features.columns()).for_each(|column| text.push_str(&features.name(column)));
+    input.categories.iter().for_each(|category| text.push_str(category));
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| mix(hash ^ u64::from(byte)))
+}
+
+fn follow(
+    input: &ForecastInput,
+    config: &ForecastConfig,
+    features: &Features,
+    memory: &Memory,
+) -> Night {
+    let groups = Groups::new(input);
+    let ends: Vec<usize> = (0..input.panel.len()).map(|i| input.panel.series(i).len()).collect();
+    let learner = Learner { panel: input.panel, features, ends: &ends, members: &groups.members };
+    let shapes: Vec<Arc<SpreadShape>> = memory.panel.shapes.iter().cloned().map(Arc::new).collect();
+    let finisher = Finisher {
+        input,
+        horizon_days: config.horizon_days,
+        seasons: &config.seasons,
+        memory: &memory.panel,
+        shapes: &shapes,
+        learned: memory.panel.effects.as_ref().map(|effects| (&learner, effects)),
+        add_events: true,
+    };
+    let finished = (0..input.panel.len())
+        .into_par_iter()
+        .map(|i| match memory.series.get(&input.meta[i].key) {
+            Some(series) => finisher.follow(i, series).0,
+            None => {
+                let class = DemandClass::of(&seen_demand(&input.panel.series(i)));
+                finisher.finish(i, memory.panel.plans[class as usize].clone())
+            }
+        })
+        .collect();
+    let (scores, effects) = (memory.panel.scores.clone(), memory.panel.effect_rows.clone());
+    gather(finished, scores, effects)
+}
+
+pub(super) fn gather(
+    finished: Vec<Finished>,
+    scores: Vec<ScoreRow>,
+    effects: Vec<EffectRow>,
+) -> Night {
+    let mut forecast = PanelForecast {
+        series: Vec::with_capacity(finished.len()),
+        scores,
+        effects,
+        findings: Vec::new(),
+    };
+    let mut fitted = Vec::new();
+    for (i, finished) in finished.into_iter().enumerate() {
+        forecast.series.push(finished.forecast);
+        forecast.findings.extend(finished.findings.into_iter().map(|finding| (i, finding)));
+        fitted.extend(finished.memory);
+    }
+    Night { forecast, panel: None, series: fitted }
 }
 
 #[cfg(test)]
@@ -343,7 +303,7 @@ mod tests {
             let result = forecast(&panel(&[good.clone(), bad, good.clone()], 14));
             for i in [0, 2] {
                 let forecast = &result.series[i];
-                let near = |m: &f32| (8.0..22.0).contains(m);
+                let near = |m: &f64| (8.0..22.0).contains(m);
                 assert!(forecast.mean.iter().all(near), "{broken}: {forecast:?}");
                 assert!((0.0..1.0).contains(&forecast.dispersion), "{broken}: {forecast:?}");
             }
@@ -355,7 +315,7 @@ mod tests {
         for value in [1e-3, 1.0, 1e12] {
             let result = forecast(&panel(&[vec![value; 100], vec![value; 100]], 14));
             for mean in &result.series[0].mean {
-                assert!((f64::from(*mean) / value - 1.0).abs() < 1e-5, "{mean} {value}");
+                assert!((*mean / value - 1.0).abs() < 1e-5, "{mean} {value}");
             }
         }
     }

@@ -2,7 +2,6 @@
 
 use crate::forecast::blend::Blend;
 use crate::forecast::model::{History, Model, SEASON_DAYS};
-use crate::forecast::pooled::level::SeriesEffects;
 
 /// A cutoff needs this many days of history before it.
 const TRAINING_DAYS_MIN: usize = 21;
@@ -48,24 +47,24 @@ pub struct Trial {
 }
 
 impl Trial {
-    /// Fits every model before the first cutoff and lets it follow the days to the later ones with
-    /// the same parameters. `demand` is NaN where it was not seen whole; `pooled` was learned from
-    /// days before the first cutoff only. Blends stay NaN, for [`Trial::fill`].
+    /// Fits the models that are `asked` before the first cutoff and lets them follow the days to the
+    /// later ones with the same parameters. The whole history is given; its pooled effects were
+    /// learned from days before the first cutoff only. Blends stay NaN, for [`Trial::fill`].
     pub fn run(
-        demand: &[f64],
+        whole: &History,
         models: &[Model],
         origins: Origins,
-        seasons: &[usize],
-        pooled: Option<&SeriesEffects>,
+        asked: impl Fn(Model) -> bool,
     ) -> Trial {
         let means = vec![f32::NAN; models.len() * origins.count * origins.horizon];
         let mut trial = Trial { origins, means };
         if origins.count == 0 {
             return trial;
         }
+        let demand = whole.demand;
         let mut out = vec![0.0; origins.horizon];
-        let history = History { demand: &demand[..origins.first], seasons, pooled };
-        for (c, model) in models.iter().enumerate() {
+        let history = History { demand: &demand[..origins.first], ..*whole };
+        for (c, model) in models.iter().enumerate().filter(|(_, model)| asked(**model)) {
             let Ok(mut fitted) = model.fit(&history) else { continue };
             for k in 0..origins.count {
                 if k > 0 {
@@ -80,9 +79,10 @@ impl Trial {
         trial
     }
 
-    /// Fills in a blend of `members`, those of them that have a forecast.
-    pub fn fill(&mut self, candidate: usize, members: &[usize], blend: &Blend) {
-        let members: Vec<usize> = members.iter().copied().filter(|&m| self.has(m)).collect();
+    /// Fills in a blend of those of its members that have a forecast.
+    pub fn fill(&mut self, candidate: usize, blend: &Blend) {
+        let weighty = |&m: &usize| blend.weights[m] > 0.0 && self.has(m);
+        let members: Vec<usize> = (0..blend.weights.len()).filter(weighty).collect();
         if members.is_empty() {
             return;
         }
@@ -90,9 +90,9 @@ impl Trial {
         for k in 0..self.origins.count {
             for step in 0..self.origins.horizon {
                 for (value, &m) in values.iter_mut().zip(&members) {
-                    *value = (f64::from(self.means(m, k)[step]), blend.weight(m));
+                    *value = (f64::from(self.means(m, k)[step]), blend.weights[m]);
                 }
-                self.means_mut(candidate, k)[step] = blend.combine(&mut values) as f32;
+                self.means_mut(candidate, k)[step] = blend.rule.combine(&mut values) as f32;
             }
         }
     }

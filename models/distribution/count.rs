@@ -10,7 +10,7 @@ use statrs::distribution::{ContinuousCDF, Normal};
 use super::LEVELS;
 
 /// Standard normal quantiles of [`LEVELS`].
-const LEVELS_Z: [f64; 9] = [
+pub(super) const LEVELS_Z: [f64; 9] = [
     -2.326347874040841,
     -1.6448536269514722,
     -1.2815515655446004,
@@ -46,6 +46,18 @@ impl Levels {
         let normal = Normal::standard();
         let z = level.iter().map(|&p| normal.inverse_cdf(p)).collect();
         Levels { level, z }
+    }
+
+    /// The levels of these standard normal quantiles, ascending.
+    pub(super) fn at_scores(z: Vec<f64>) -> Levels {
+        let normal = Normal::standard();
+        let level = z.iter().map(|&z| normal.cdf(z)).collect();
+        Levels { level, z }
+    }
+
+    /// Standard normal quantiles of the levels.
+    pub fn scores(&self) -> &[f64] {
+        &self.z
     }
 
     pub fn len(&self) -> usize {
@@ -91,6 +103,42 @@ impl CountDemand {
         out
     }
 
+    /// The quantiles of nine levels, ascending.
+    pub fn at(&self, levels: &Levels) -> [f64; 9] {
+        let mut out = [0.0; 9];
+        self.fill(&levels.level, &levels.z, |k, value| out[k] = value);
+        out
+    }
+
+    /// Probability of at most `units`, by the same approximations as the quantiles.
+    pub fn cdf(&self, units: f64) -> f64 {
+        if units < 0.0 {
+            return 0.0;
+        }
+        if self.mean <= 0.0 {
+            return 1.0;
+        }
+        let relative = self.variance() / (self.mean * self.mean);
+        match self.family(relative) {
+            Family::Walk => walk_to(self.mean, self.dispersion, units.floor()),
+            Family::Cube => {
+                let ninth = relative / 9.0;
+                let base = ((units + 0.5) / self.mean).cbrt();
+                Normal::standard().cdf((base - 1.0 + ninth) / ninth.sqrt())
+            }
+            Family::Lattice => {
+                let step = self.mean / COARSE_LATTICE_MEAN;
+                let dispersion = (relative - 1.0 / COARSE_LATTICE_MEAN).max(0.0);
+                let at = (units + 0.5) / step + 0.5;
+                let (below, upto) = (
+                    walk_to(COARSE_LATTICE_MEAN, dispersion, at.floor() - 1.0),
+                    walk_to(COARSE_LATTICE_MEAN, dispersion, at.floor()),
+                );
+                below + (at - at.floor()) * (upto - below)
+            }
+        }
+    }
+
     /// The quantile at every level of `levels`, ascending, into `out`.
     pub fn quantiles(&self, levels: &Levels, out: &mut [f32]) {
         self.fill(&levels.level, &levels.z, |k, value| out[k] = value as f32);
@@ -102,20 +150,41 @@ impl CountDemand {
             return;
         }
         let relative = self.variance() / (self.mean * self.mean);
-        let units_max = self.mean + 6.0 * self.variance().sqrt();
-        if self.dispersion >= 0.0 && units_max <= WALK_UNITS_MAX {
-            walk(self.mean, self.dispersion, level, |k, unit, _| put(k, unit));
-        } else if relative <= CUBE_RELATIVE_VARIANCE_MAX || self.mean <= COARSE_LATTICE_MEAN {
-            cube(self.mean, relative, z, put);
-        } else {
-            // On a lattice of `step` units the same relative variance needs a smaller dispersion.
-            let step = self.mean / COARSE_LATTICE_MEAN;
-            let dispersion = (relative - 1.0 / COARSE_LATTICE_MEAN).max(0.0);
-            walk(COARSE_LATTICE_MEAN, dispersion, level, |k, unit, within| {
-                put(k, ((unit + within - 0.5).max(0.0) * step).round());
-            });
+        match self.family(relative) {
+            Family::Walk => walk(self.mean, self.dispersion, level, |k, unit, _| put(k, unit)),
+            Family::Cube => cube(self.mean, relative, z, put),
+            Family::Lattice => {
+                // On a lattice of `step` units the same relative variance needs a smaller
+                // dispersion.
+                let step = self.mean / COARSE_LATTICE_MEAN;
+                let dispersion = (relative - 1.0 / COARSE_LATTICE_MEAN).max(0.0);
+                walk(COARSE_LATTICE_MEAN, dispersion, level, |k, unit, within| {
+                    put(k, ((unit + within - 0.5).max(0.0) * step).round());
+                });
+            }
         }
     }
+
+    fn family(&self, relative: f64) -> Family {
+        let units_max = self.mean + 6.0 * self.variance().sqrt();
+        if self.dispersion >= 0.0 && units_max <= WALK_UNITS_MAX {
+            Family::Walk
+        } else if relative <= CUBE_RELATIVE_VARIANCE_MAX || self.mean <= COARSE_LATTICE_MEAN {
+            Family::Cube
+        } else {
+            Family::Lattice
+        }
+    }
+}
+
+/// How a day's quantiles are found.
+enum Family {
+    /// By adding up exact probabilities.
+    Walk,
+    /// By the cube root of a gamma.
+    Cube,
+    /// By adding up probabilities of coarser units.
+    Lattice,
 }
 
 /// Quantiles of the gamma with this mean and relative variance, rounded to units
@@ -133,12 +202,7 @@ fn cube(mean: f64, relative: f64, z: &[f64], mut put: impl FnMut(usize, f64)) {
 /// far into the last unit's probability the level lies, 0..=1.
 fn walk(mean: f64, dispersion: f64, level: &[f64], mut put: impl FnMut(usize, f64, f64)) {
     let scaled = mean / (1.0 + dispersion * mean);
-    // (1 + phi m)^(-1/phi), which tends to exp(-m).
-    let mut probability = if dispersion * mean < 1e-9 {
-        (-mean).exp()
-    } else {
-        (-(dispersion * mean).ln_1p() / dispersion).exp()
-    };
+    let mut probability = none(mean, dispersion);
     let mut sum = probability;
     let mut unit = 0usize;
     for (k, &level) in level.iter().enumerate() {
@@ -151,6 +215,30 @@ fn walk(mean: f64, dispersion: f64, level: &[f64], mut put: impl FnMut(usize, f6
             if probability > 0.0 { (level - (sum - probability)) / probability } else { 0.5 };
         put(k, unit as f64, within.clamp(0.0, 1.0));
     }
+}
+
+/// Probability of no unit: `(1 + phi m)^(-1/phi)`, which tends to `exp(-m)`.
+fn none(mean: f64, dispersion: f64) -> f64 {
+    if dispersion * mean < 1e-9 {
+        (-mean).exp()
+    } else {
+        (-(dispersion * mean).ln_1p() / dispersion).exp()
+    }
+}
+
+/// Probability of at most `units` of the negative binomial.
+fn walk_to(mean: f64, dispersion: f64, units: f64) -> f64 {
+    if units < 0.0 {
+        return 0.0;
+    }
+    let scaled = mean / (1.0 + dispersion * mean);
+    let mut probability = none(mean, dispersion);
+    let mut sum = probability;
+    for unit in 0..(units as usize).min(WALK_STEPS_MAX) {
+        probability *= (1.0 + dispersion * unit as f64) * scaled / (unit as f64 + 1.0);
+        sum += probability;
+    }
+    sum.min(1.0)
 }
 
 #[cfg(test)]
@@ -222,6 +310,20 @@ mod tests {
                         (average - mean).abs() <= 0.02 * mean + 0.01,
                         "{mean} {dispersion} {average}"
                     );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_cdf_gives_the_level_of_a_quantile_back() {
+        for mean in [0.3, 4.0, 40.0, 900.0, 3e6] {
+            for dispersion in [0.0, 0.1, 0.6, 3.0] {
+                let day = CountDemand::new(mean, dispersion);
+                for (level, quantile) in LEVELS.iter().zip(day.nine()) {
+                    let (below, upto) = (day.cdf(quantile - 1.0), day.cdf(quantile));
+                    let holds = below <= level + 2e-3 && *level <= upto + 2e-3;
+                    assert!(holds, "{mean} {dispersion} {level}: {below} {upto}");
                 }
             }
         }

@@ -2,6 +2,7 @@
 
 pub mod count;
 pub mod paths;
+pub mod shape;
 
 /// The nine levels that every forecast reports.
 pub const LEVELS: [f64; 9] = [0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99];

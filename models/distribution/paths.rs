@@ -7,6 +7,7 @@
 
 use super::DemandPaths;
 use super::count::{CountDemand, Levels};
+use super::shape::SpreadShape;
 
 /// Correlations between days for which rank tables exist.
 const CORRELATIONS: [f64; 9] = [0.0, 0.03, 0.07, 0.12, 0.2, 0.3, 0.45, 0.65, 0.9];
@@ -49,16 +50,26 @@ impl PathPlan {
 
     /// Paths of a series with these daily means. `key` picks the table's variant. Days beyond
     /// `mean` have no demand.
-    pub fn draw(&self, key: u64, mean: &[f32], dispersion: f64, correlation: f64) -> DemandPaths {
+    pub fn draw(
+        &self,
+        key: u64,
+        mean: &[f64],
+        dispersion: f64,
+        shape: &SpreadShape,
+        correlation: f64,
+    ) -> DemandPaths {
         let table = nearest(correlation) * VARIANTS + (mix(key) % VARIANTS as u64) as usize;
         let ranks = &self.ranks[table];
         let mut values = vec![0.0f32; self.paths * self.horizon];
         let mut strata = vec![0.0f32; self.paths];
-        let mut of = f32::NAN;
+        let levels = shape.strata(&self.levels);
+        let mut of = (f64::NAN, usize::MAX);
         for day in 0..self.horizon.min(mean.len()) {
-            if mean[day] != of {
-                of = mean[day];
-                CountDemand::new(f64::from(of), dispersion).quantiles(&self.levels, &mut strata);
+            let stage = shape.stage(day);
+            if (mean[day], stage) != of {
+                of = (mean[day], stage);
+                let demand = CountDemand::new(mean[day], shape.growth(day) * dispersion);
+                demand.quantiles(&levels[stage], &mut strata);
             }
             let ranks = &ranks[day * self.paths..(day + 1) * self.paths];
             for (path, &rank) in ranks.iter().enumerate() {
@@ -135,7 +146,7 @@ fn rank_table(paths: usize, horizon: usize, correlation: f64, random: &mut Rando
 }
 
 /// The finaliser of SplitMix64 (Steele, Lea & Flood 2014).
-fn mix(mut x: u64) -> u64 {
+pub(crate) fn mix(mut x: u64) -> u64 {
     x = x.wrapping_add(0x9E37_79B9_7F4A_7C15);
     x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
@@ -185,12 +196,12 @@ mod tests {
     fn every_day_of_the_paths_is_that_days_strata() {
         let plan = PathPlan::new(400, 3, 7);
         let mean = [0.4, 6.0, 900.0];
-        let paths = plan.draw(11, &mean, 0.3, 0.2);
+        let paths = plan.draw(11, &mean, 0.3, &SpreadShape::default(), 0.2);
         for (day, &mean) in mean.iter().enumerate() {
             let mut got: Vec<f32> = (0..400).map(|p| paths.path(p)[day]).collect();
             got.sort_by(f32::total_cmp);
             let mut want = vec![0.0; 400];
-            CountDemand::new(f64::from(mean), 0.3).quantiles(&Levels::strata(400), &mut want);
+            CountDemand::new(mean, 0.3).quantiles(&Levels::strata(400), &mut want);
             assert_eq!(got, want);
         }
     }
@@ -198,11 +209,11 @@ mod tests {
     #[test]
     fn sums_along_paths_have_the_asked_variance() {
         let plan = PathPlan::new(2000, 14, 3);
-        let mean = [200.0f32; 14];
+        let mean = [200.0f64; 14];
         let daily = CountDemand::new(200.0, 0.05).variance();
         for correlation in CORRELATIONS {
             for key in 0..4 {
-                let paths = plan.draw(key, &mean, 0.05, correlation);
+                let paths = plan.draw(key, &mean, 0.05, &SpreadShape::default(), correlation);
                 let sums = (0..2000).map(|p| paths.path(p).iter().map(|&v| f64::from(v)).sum());
                 let (average, variance) = moments(sums);
                 let want = daily * (14.0 + 14.0 * 13.0 * correlation);
@@ -214,7 +225,8 @@ mod tests {
 
     #[test]
     fn a_seed_fixes_the_paths_and_another_changes_them() {
-        let draw = |seed| PathPlan::new(50, 5, seed).draw(1, &[5.0; 5], 0.2, 0.3);
+        let shape = SpreadShape::default();
+        let draw = |seed| PathPlan::new(50, 5, seed).draw(1, &[5.0; 5], 0.2, &shape, 0.3);
         assert_eq!(draw(1), draw(1));
         assert_ne!(draw(1), draw(2));
     }

@@ -3,13 +3,17 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::ces::{Ces, Seasonality};
 use super::croston::Croston;
 use super::ets::{AutoEts, Ets, EtsSpec};
+use super::logged::Logged;
 use super::mean::MeanDemand;
+use super::mstl::{self, Mstl};
 use super::pooled::level::{PooledLevel, SeriesEffects};
 use super::seasonal_naive::SeasonalNaive;
 use super::ses::Ses;
-use super::theta::Theta;
+use super::theta::{Theta, Variant};
+use super::theta_steady::ThetaSteady;
 use super::tsb::Tsb;
 use crate::series::Series;
 
@@ -89,6 +93,8 @@ pub enum FitError {
     TooShort { needed: usize, got: usize },
     #[error("needs {needed} days with a sale, got {got}")]
     TooFewSales { needed: usize, got: usize },
+    #[error("needs demand above zero on every observed day")]
+    NotPositive,
     #[error("the parameter search ended without a finite loss")]
     NoFiniteLoss,
     #[error("has no fit to a history alone")]
@@ -176,7 +182,22 @@ models! {
             Ets::fit_spec(history, EtsSpec::MAM)
         };
         AutoEts, "auto_ets", 4, Ets, |history| AutoEts::default().fit(history);
-        Theta, "theta", 2, Theta, Theta::fit;
+        ThetaSteady, "theta_steady", 2, ThetaSteady, ThetaSteady::fit;
+        Theta, "theta", 2, Theta, |history| Theta::fit(history, Variant::Standard);
+        OptimizedTheta, "optimized_theta", 3, Theta,
+            |history| Theta::fit(history, Variant::Optimized);
+        DynamicTheta, "dynamic_theta", 2, Theta, |history| Theta::fit(history, Variant::Dynamic);
+        DynamicOptimizedTheta, "dynamic_optimized_theta", 3, Theta,
+            |history| Theta::fit(history, Variant::DynamicOptimized);
+        AutoTheta, "auto_theta", 3, Theta, Theta::fit_auto;
+        Ces, "ces", 4, Ces, Ces::fit;
+        CesSimple, "ces_simple", 2, Ces, |history| Ces::fit_kind(history, Seasonality::Simple);
+        MstlEts, "mstl_ets", 4, Mstl, |history| Mstl::fit(history, mstl::ETS_REMAINDER);
+        MstlCes, "mstl_ces", 4, Mstl, |history| Mstl::fit(history, Model::Ces);
+        MstlTheta, "mstl_theta", 4, Mstl, |history| Mstl::fit(history, mstl::THETA_REMAINDER);
+        LogCes, "log_ces", 4, Logged, |history| Logged::fit(history, Model::Ces);
+        LogMstlTheta, "log_mstl_theta", 4, Logged,
+            |history| Logged::fit(history, Model::MstlTheta);
         Croston, "croston", 1, Croston, |history| Croston::fit(history, false);
         Sba, "sba", 1, Croston, |history| Croston::fit(history, true);
         Tsb, "tsb", 2, Tsb, Tsb::fit;

@@ -1,5 +1,7 @@
 //! The forecast of one item at one location: means, spread, and where they came from.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::demand_class::DemandClass;
@@ -7,6 +9,7 @@ use super::model::Model;
 use crate::distribution::DemandPaths;
 use crate::distribution::count::CountDemand;
 use crate::distribution::paths::PathPlan;
+use crate::distribution::shape::SpreadShape;
 
 /// Multiplicative parts of the mean, averaged over the horizon: their product is about the mean
 /// demand a day. A model without drivers has only a level.
@@ -29,7 +32,7 @@ impl Components {
 }
 
 /// Demand of each day of the horizon as a distribution, coupled over the days.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct SkuForecast {
     /// [`super::drivers::SeriesMeta::key`].
     pub key: u64,
@@ -39,9 +42,11 @@ pub struct SkuForecast {
     pub runner_up: Option<Model>,
     pub margin: f32,
     /// Units per day of the horizon.
-    pub mean: Vec<f32>,
-    /// A day's variance is `mean + dispersion * mean^2`.
+    pub mean: Vec<f64>,
+    /// A day's variance is `mean + dispersion * mean^2`, before the shape's growth.
     pub dispersion: f32,
+    /// How the class's spread differs from the family's, over the horizon.
+    pub shape: Arc<SpreadShape>,
     /// Mean correlation of the demands of two days of the horizon, 0..1.
     pub correlation: f32,
     pub components: Components,
@@ -52,8 +57,8 @@ pub struct SkuForecast {
 
 impl SkuForecast {
     /// A forecast that came from elsewhere than a fitted model, such as from an item's neighbours.
-    pub fn from_mean(key: u64, mean: Vec<f32>, dispersion: f32, correlation: f32) -> SkuForecast {
-        let average = average(&mean);
+    pub fn from_mean(key: u64, mean: Vec<f64>, dispersion: f32, correlation: f32) -> SkuForecast {
+        let average = average(&mean) as f32;
         SkuForecast {
             key,
             class: DemandClass::New,
@@ -62,6 +67,7 @@ impl SkuForecast {
             margin: 0.0,
             mean,
             dispersion,
+            shape: Arc::default(),
             correlation,
             components: Components::level_only(average),
             history_days: 0,
@@ -73,25 +79,25 @@ impl SkuForecast {
         self.mean.len()
     }
 
-    /// Distribution of the demand of day `day` of the horizon, 0 being the first; no demand beyond
-    /// its end.
+    /// The family's distribution of the demand of day `day` of the horizon, 0 being the first; no
+    /// demand beyond its end. Its quantiles are not corrected yet, see [`SkuForecast::quantiles`].
     pub fn day(&self, day: usize) -> CountDemand {
         let mean = self.mean.get(day).copied().unwrap_or(0.0);
-        CountDemand::new(f64::from(mean), f64::from(self.dispersion))
+        CountDemand::new(mean, self.shape.growth(day) * f64::from(self.dispersion))
     }
 
     /// The nine quantiles of a day, ascending, whole units.
     pub fn quantiles(&self, day: usize) -> [f64; 9] {
-        self.day(day).nine()
+        self.day(day).at(self.shape.nine(day))
     }
 
     /// Equally likely futures over the plan's horizon.
     pub fn paths(&self, plan: &PathPlan) -> DemandPaths {
         let (dispersion, correlation) = (f64::from(self.dispersion), f64::from(self.correlation));
-        plan.draw(self.key, &self.mean, dispersion, correlation)
+        plan.draw(self.key, &self.mean, dispersion, &self.shape, correlation)
     }
 }
 
-pub(crate) fn average(values: &[f32]) -> f32 {
-    values.iter().sum::<f32>() / values.len().max(1) as f32
+pub(crate) fn average(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len().max(1) as f64
 }

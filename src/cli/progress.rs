@@ -27,6 +27,11 @@ impl Stages {
         self.bar.set_message(stage.to_owned());
     }
 
+    /// A line on stderr, above the spinner where there is one.
+    pub fn note(&self, text: &str) {
+        self.bar.suspend(|| eprintln!("note: {}", super::text::plain(text)));
+    }
+
     pub fn finish(&self) {
         self.bar.finish_and_clear();
     }

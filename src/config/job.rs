@@ -92,6 +92,9 @@ pub struct ForecastSettings {
     /// Origins of the rolling backtest that chooses the model.
     pub cutoffs: usize,
     pub cutoff_step_days: usize,
+    /// Nights from one choice and fit of all models to the next; in between they take the new days
+    /// as they come. 1 fits every night.
+    pub refit_days: i32,
     /// Days of history that are read.
     pub history_days: i32,
     /// Equally likely futures per series.
@@ -105,6 +108,7 @@ impl Default for ForecastSettings {
             horizon_days: 28,
             cutoffs: 3,
             cutoff_step_days: 7,
+            refit_days: 7,
             history_days: 1100,
             paths: 256,
             seed: 1,
@@ -260,6 +264,7 @@ impl Job {
         range("forecast.horizon_days", self.forecast.horizon_days as f64, 1.0, 366.0)?;
         range("forecast.cutoffs", self.forecast.cutoffs as f64, 1.0, 12.0)?;
         range("forecast.cutoff_step_days", self.forecast.cutoff_step_days as f64, 1.0, 90.0)?;
+        range("forecast.refit_days", f64::from(self.forecast.refit_days), 1.0, 90.0)?;
         range("forecast.history_days", f64::from(self.forecast.history_days), 14.0, 4000.0)?;
         range("forecast.paths", self.forecast.paths as f64, 32.0, 4096.0)?;
         range("policy.holding_rate_per_year", self.policy.holding_rate_per_year, 0.0, 10.0)?;

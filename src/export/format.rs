@@ -81,7 +81,11 @@ pub fn money(minor: i64, currency: &str) -> String {
 
 /// A share as a percentage with one decimal.
 pub fn percent(share: f64) -> String {
-    if share.is_finite() { format!("{:.1}%", share * 100.0) } else { "–".to_owned() }
+    if !share.is_finite() {
+        return "–".to_owned();
+    }
+    let text = format!("{:.1}%", share * 100.0);
+    if text == "-0.0%" { "0.0%".to_owned() } else { text }
 }
 
 /// A figure of a run in its own unit: shares as percentages, minor units as money.

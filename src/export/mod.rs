@@ -6,6 +6,7 @@
 pub mod csv;
 pub mod format;
 pub mod parquet;
+pub mod svg;
 pub mod xlsx;
 
 /// One column of one piece of a table.

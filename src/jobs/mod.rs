@@ -1,5 +1,6 @@
 //! What the service does: one file or folder per job, and what is due.
 
+pub mod backtest;
 pub mod demo;
 pub mod due;
 pub mod import;

@@ -79,6 +79,10 @@ impl Chunk {
     pub fn len(&self) -> usize {
         self.row_numbers.len()
     }
+
+    pub fn is_empty(&self) -> bool {
+        self.row_numbers.is_empty()
+    }
 }
 
 /// A file that is read in chunks.

@@ -22,10 +22,10 @@ use crate::config::{
     FileRead, Load, OnUnknown, Problem, RejectCode, Symbols, Table, TableLoad, Unknown,
 };
 
+pub use chunk::{Cell, Chunk, ChunkReader, write_cell};
 pub use intake::Scales;
 pub use map::{Defaults, Map};
 
-use chunk::{Chunk, ChunkReader};
 use condition::Test;
 use intake::{Compiled, Context as RowContext, Feed, Intake};
 use map::{Combine, Rule as RuleText, UnknownPolicy};
@@ -103,6 +103,19 @@ fn open(path: &Path, map: &Map, limits: &Limits) -> anyhow::Result<Box<dyn Chunk
             path.display()
         ),
     })
+}
+
+/// A CSV, TSV or Parquet file as the table that it is, without rules; 32-bit floats keep their value
+/// rather than the decimal that they stand for.
+///
+/// # Errors
+/// A file that cannot be read, has a claim over the limits, or headers that are no names.
+pub fn open_table(path: &Path, limits: &Limits) -> anyhow::Result<Box<dyn ChunkReader>> {
+    let extension = path.extension().and_then(|ext| ext.to_str()).unwrap_or("");
+    if extension.eq_ignore_ascii_case("parquet") {
+        return Ok(Box::new(parquet::ParquetFile::open(path, limits)?.with_exact_floats()));
+    }
+    open(path, &Map::default(), limits)
 }
 
 /// The feeds of a load: the KIND's table and every `[[also]]`.
@@ -409,11 +422,15 @@ fn finish(
 }
 
 /// The file's name without its folders: paths of one machine mean nothing on another.
-fn file_name(path: &Path) -> String {
+pub fn file_name(path: &Path) -> String {
     path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into())
 }
 
-fn digest(path: &Path) -> anyhow::Result<String> {
+/// The blake3 of a file's bytes, as hexadecimal text.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn digest(path: &Path) -> anyhow::Result<String> {
     let mut hasher = blake3::Hasher::new();
     let wrong = || format!("cannot read {}", path.display());
     let mut file = std::fs::File::open(path).with_context(wrong)?;

@@ -21,6 +21,9 @@ pub struct ParquetFile {
     name: String,
     headers: Vec<String>,
     wanted: Vec<bool>,
+    /// The type of each column that cannot be read; one that nothing uses may be of any.
+    unreadable: Vec<Option<String>>,
+    exact_floats: bool,
     /// Slices yet to read, as (offset, rows), last first.
     slices: Vec<(usize, usize)>,
 }
@@ -56,21 +59,23 @@ impl ParquetFile {
             groups.push(group.num_rows());
         }
         let headers = super::checked_headers(schema.iter_names().map(|n| n.as_str()), &name)?;
-        for field in schema.iter_values() {
-            anyhow::ensure!(
-                readable(field.dtype()),
-                "{name}: the column `{}` is of a type that cannot be imported: {:?}",
-                field.name,
-                field.dtype()
-            );
-        }
+        let unreadable = |dtype: &ArrowDataType| (!readable(dtype)).then(|| format!("{dtype:?}"));
+        let unreadable = schema.iter_values().map(|field| unreadable(field.dtype())).collect();
         Ok(ParquetFile {
             path: path.to_owned(),
             wanted: vec![true; headers.len()],
             headers,
+            unreadable,
+            exact_floats: false,
             slices: slices(&groups, rows),
             name,
         })
+    }
+
+    /// Takes 32-bit floats at their value, not at the shortest decimal that they stand for.
+    pub fn with_exact_floats(mut self) -> ParquetFile {
+        self.exact_floats = true;
+        self
     }
 
     fn read(&self, offset: usize, rows: usize) -> PolarsResult<DataFrame> {
@@ -137,6 +142,16 @@ impl ChunkReader for ParquetFile {
     }
 
     fn next_chunk(&mut self) -> anyhow::Result<Option<Chunk>> {
+        for (at, dtype) in self.unreadable.iter().enumerate().filter(|(at, _)| self.wanted[*at]) {
+            anyhow::ensure!(
+                dtype.is_none(),
+                "{}: the column `{}` is of a type that cannot be imported: {}; cast it to text, \
+                 numbers or dates",
+                self.name,
+                self.headers[at],
+                dtype.as_deref().unwrap_or_default()
+            );
+        }
         let Some((offset, rows)) = self.slices.pop() else { return Ok(None) };
         let frame = self
             .read(offset, rows)
@@ -146,7 +161,7 @@ impl ChunkReader for ParquetFile {
             if self.wanted[at] {
                 let column = frame.columns().iter().find(|column| column.name().trim() == header);
                 let column = column.with_context(|| format!("{}: no `{header}`", self.name))?;
-                columns[at] = cells(column)
+                columns[at] = cells(column, self.exact_floats)
                     .with_context(|| format!("{}: cannot read `{header}`", self.name))?;
             }
         }
@@ -157,7 +172,7 @@ impl ChunkReader for ParquetFile {
     }
 }
 
-fn cells(column: &Column) -> PolarsResult<Cells> {
+fn cells(column: &Column, exact_floats: bool) -> PolarsResult<Cells> {
     let series = column.as_materialized_series();
     Ok(match series.dtype() {
         DataType::String => {
@@ -167,7 +182,8 @@ fn cells(column: &Column) -> PolarsResult<Cells> {
         }
         DataType::Float64 => Cells::Real(series.f64()?.iter().collect()),
         DataType::Float32 => {
-            Cells::Real(series.f32()?.iter().map(|value| value.map(shortest)).collect())
+            let widen = if exact_floats { f64::from } else { shortest };
+            Cells::Real(series.f32()?.iter().map(|value| value.map(widen)).collect())
         }
         DataType::Date => Cells::Day(series.cast(&DataType::Int32)?.i32()?.iter().collect()),
         DataType::Datetime(unit, _) => {

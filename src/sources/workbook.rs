@@ -167,6 +167,6 @@ impl ChunkReader for WorkbookReader {
     fn select(&mut self, _wanted: Vec<bool>) {}
 
     fn next_chunk(&mut self) -> anyhow::Result<Option<Chunk>> {
-        Ok(self.chunk.take().filter(|chunk| chunk.len() > 0))
+        Ok(self.chunk.take().filter(|chunk| !chunk.is_empty()))
     }
 }

@@ -4,6 +4,7 @@ mod attempt;
 mod bulk;
 pub mod inputs;
 mod load;
+pub mod memory;
 pub mod publish;
 pub mod read;
 pub mod sales;

@@ -9,6 +9,7 @@ use sqlx::{Connection, SqliteConnection};
 
 use super::Store;
 use super::bulk::Bulk;
+use super::memory::{self, MemoryRows};
 use crate::config::{Exit, Refused};
 
 /// Everything a run has to say, as rows. Texts that repeat are shared.
@@ -24,6 +25,8 @@ pub struct RunRows {
     pub segments: Vec<SegmentRow>,
     pub kpis: Vec<KpiRow>,
     pub scores: Vec<ScoreRow>,
+    /// What later nights go on with.
+    pub memory: MemoryRows,
 }
 
 #[derive(Default)]
@@ -225,6 +228,7 @@ async fn write(connection: &mut SqliteConnection, rows: &RunRows) -> anyhow::Res
     write_suggestions(connection, &run_id, rows).await?;
     write_findings(connection, &run_id, rows).await?;
     write_measures(connection, &run_id, rows).await?;
+    memory::write(connection, &rows.run.job, &rows.run.business_date, &rows.memory).await?;
     write_run(connection, &run_id, &rows.run, &plan_digest(rows)).await
 }
 

@@ -6,6 +6,8 @@ use std::fmt::Write;
 
 use granary_models::calendar::Day;
 
+use crate::export::svg::{escaped, nice_step, tick_label};
+
 const WIDTH: f64 = 960.0;
 const HEIGHT: f64 = 280.0;
 const LEFT: f64 = 54.0;
@@ -188,29 +190,6 @@ impl Scale {
     }
 }
 
-/// The smallest of 1, 2, 2.5 and 5 times a power of ten that is not below `rough`.
-fn nice_step(rough: f64) -> f64 {
-    let power = 10f64.powf(rough.log10().floor());
-    [1.0, 2.0, 2.5, 5.0, 10.0]
-        .into_iter()
-        .map(|factor| factor * power)
-        .find(|&step| step >= rough * (1.0 - 1e-9))
-        .unwrap_or(10.0 * power)
-}
-
-fn tick_label(value: f64) -> String {
-    match value.abs() {
-        size if size >= 1e6 => format!("{}M", trimmed(value / 1e6)),
-        size if size >= 1e4 => format!("{}k", trimmed(value / 1e3)),
-        _ => trimmed(value),
-    }
-}
-
-fn trimmed(value: f64) -> String {
-    let text = format!("{value:.2}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
 fn write_layer(out: &mut String, scale: &Scale, layer: &Layer) -> std::fmt::Result {
     match layer {
         Layer::Bars { from, values, classes } => {
@@ -287,23 +266,6 @@ fn write_points(
     Ok(())
 }
 
-/// Text for an element or a quoted attribute.
-pub fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for sign in text.chars() {
-        match sign {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            sign if sign.is_control() && sign != '\n' => safe.push('\u{fffd}'),
-            sign => safe.push(sign),
-        }
-    }
-    safe
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -335,15 +297,5 @@ mod tests {
     #[test]
     fn words_are_escaped() {
         assert!(chart(2, Vec::new()).contains("a &lt;b&gt; &amp; &quot;c&quot;"));
-    }
-
-    #[test]
-    fn ticks_are_round_numbers() {
-        for (rough, step) in [(0.9, 1.0), (1.0, 1.0), (1.1, 2.0), (23.0, 25.0), (0.03, 0.05)] {
-            assert!((nice_step(rough) - step).abs() < 1e-9, "{rough} {}", nice_step(rough));
-        }
-        for (value, label) in [(0.0, "0"), (2.5, "2.5"), (12_500.0, "12.5k"), (2e6, "2M")] {
-            assert_eq!(tick_label(value), label);
-        }
     }
 }

@@ -3,8 +3,11 @@
 #[path = "retail.rs"]
 mod retail;
 
-use granary_models::backtest::panel::{ForecastConfig, PanelForecast, forecast_panel};
+use granary_models::backtest::panel::{
+    ForecastConfig, PanelForecast, Wanted, forecast_by, forecast_panel,
+};
 use granary_models::backtest::scores::{ScoreRow, ScoreSums};
+use granary_models::forecast::model::Model;
 use retail::{FESTIVAL_UPLIFT, PROMO_UPLIFT_PER_DEPTH, Retail};
 
 const HORIZON: usize = 28;
@@ -24,7 +27,7 @@ fn the_chosen_forecast_beats_the_seasonal_naive_and_its_interval_is_honest() {
         let sold = retail.panel.series(i).sold;
         for day in 0..HORIZON {
             let actual = retail.truth[i * HORIZON + day];
-            chosen.add(f64::from(forecast.mean[day]), &forecast.quantiles(day), actual);
+            chosen.add(forecast.mean[day], &forecast.quantiles(day), actual);
             naive.add(sold[sold.len() - 7 + day % 7], &[0.0; 9], actual);
         }
     }
@@ -67,6 +70,21 @@ fn check_effects(result: &PanelForecast) {
         let promo = effect("promo:on", &category) + 0.25 * effect("promo:depth", &category);
         let ratio = promo.exp() / (0.25 * PROMO_UPLIFT_PER_DEPTH).exp();
         assert!((ratio - 1.0).abs() < 0.1, "{category} {promo}");
+    }
+}
+
+#[test]
+fn what_else_is_asked_for_does_not_move_the_portfolio() {
+    let retail = Retail::simulate(80, 160, HORIZON, 6);
+    let config = ForecastConfig { horizon_days: HORIZON, ..ForecastConfig::default() };
+    let ask = |wanted: &[Wanted]| forecast_by(&retail.input(), &config, wanted).expect("it fits");
+    let alone = ask(&[Wanted::Auto]);
+    let named = [Model::Ces, Model::Theta, Model::Sba].map(Wanted::Model);
+    let among = ask(&[named[0], Wanted::Auto, named[1], named[2]]);
+    assert_eq!(alone[0].series, among[1].series);
+    for (asked, got) in named.iter().zip([&among[0], &among[2], &among[3]]) {
+        let own = got.series.iter().filter(|s| s.model.as_str() == asked.as_str()).count();
+        assert!(own > 70, "{} made {own} of 80", asked.as_str());
     }
 }
 

@@ -49,6 +49,7 @@ impl Random {
 pub const PROMO_UPLIFT_PER_DEPTH: f64 = 2.5;
 pub const FESTIVAL_UPLIFT: f64 = 1.8;
 
+#[derive(Clone)]
 pub struct Retail {
     pub panel: Panel,
     pub meta: Vec<SeriesMeta>,

@@ -102,6 +102,31 @@ async fn a_killed_night_leaves_the_previous_plan_whole_and_the_next_one_finishes
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_night_follows_the_one_before_and_an_earlier_one_can_be_repeated() {
+    let shop = Shop::open(small()).await;
+    let mut job = nightly_job();
+    job.freshness.stock_max_age_days = 40;
+    let last = shop.config.business_date;
+    let options = RunOptions { threads: 0, on_stage: &|_| {} };
+    let night = async |job: &granary::config::Job, date| {
+        nightly::run(&shop.store, job, date, &options).await.expect("a night").counts
+    };
+    let refit = night(&job, last - 2).await;
+    assert_eq!(refit.series_fitted, refit.series);
+    let follow = night(&job, last - 1).await;
+    assert!(follow.series_fitted < follow.series / 4, "{follow:?}");
+    night(&job, last).await;
+    let plans = dump(&shop.store).await;
+    for date in [last - 1, last - 2, last] {
+        night(&job, date).await;
+        assert_same_plan(&plans, &dump(&shop.store).await, &format!("{date} again"));
+    }
+    job.forecast.refit_days = 1;
+    let every_night = night(&job, last).await;
+    assert_eq!(every_night.series_fitted, every_night.series);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn stale_data_a_held_lock_and_a_tight_gate_are_refused_by_their_codes() {
     let shop = Shop::open(small()).await;
     let mut job = nightly_job();

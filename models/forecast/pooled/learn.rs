@@ -2,6 +2,7 @@
 //! category, then the prior by which single series may depart.
 
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::super::model::seen_demand;
 use super::features::{Features, Group};
@@ -29,7 +30,7 @@ const SERIES_PER_TASK_MIN: usize = 64;
 const TASKS_MAX: usize = 48;
 
 /// Effects of the regressors on log demand.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Effects {
     /// Of each category.
     pub category: Vec<Vec<f64>>,
@@ -185,7 +186,7 @@ impl Learner<'_> {
     }
 
     /// `exp(x * beta)` over history and horizon.
-    fn factors(&self, i: usize, beta: &[f64]) -> Vec<f32> {
+    pub fn factors(&self, i: usize, beta: &[f64]) -> Vec<f32> {
         let series = self.features.series(i);
         let mut row = Row::new();
         (0..series.len())

@@ -27,6 +27,8 @@ pub struct SeriesEffects {
 /// offset whose only coefficient, the level, forgets (Harvey & Fernandes 1989).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PooledLevel {
+    /// Not stored: each night has its own, see [`PooledLevel::resume`].
+    #[serde(skip)]
     factors: Vec<f32>,
     alpha: f64,
     demand: f64,
@@ -50,6 +52,12 @@ impl PooledLevel {
         };
         history.demand.iter().for_each(|&demand| fitted.update(demand));
         Ok(fitted)
+    }
+
+    /// Goes on with tonight's factors, of which `seen` belong to days it has had.
+    pub fn resume(&mut self, factors: Vec<f32>, seen: usize) {
+        self.factors = factors;
+        self.next = seen;
     }
 
     pub fn level(&self) -> f64 {

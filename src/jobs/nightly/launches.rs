@@ -104,7 +104,7 @@ pub fn forecast_launches(
             censored_days: before.censored_days,
             ..SkuForecast::from_mean(
                 before.key,
-                launch.mean.clone(),
+                launch.mean.iter().map(|&mean| f64::from(mean)).collect(),
                 launch.dispersion as f32,
                 launch.correlation as f32,
             )
@@ -235,7 +235,7 @@ fn day_shapes(
     for &i in established {
         let mean = &forecasts[i].mean;
         let shape = shapes.entry(night.meta[i].category).or_insert_with(|| vec![0.0; mean.len()]);
-        shape.iter_mut().zip(mean).for_each(|(sum, mean)| *sum += mean);
+        shape.iter_mut().zip(mean).for_each(|(sum, mean)| *sum += *mean as f32);
     }
     for shape in shapes.values_mut() {
         let head = shape.len().min(ORDINARY_DAYS);

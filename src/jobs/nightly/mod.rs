@@ -15,7 +15,8 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use anyhow::{Context, anyhow};
-use granary_models::backtest::panel::{ForecastConfig, PanelForecast, forecast_panel};
+use granary_models::backtest::memory::Memory;
+use granary_models::backtest::panel::{ForecastConfig, Night, forecast_night};
 use granary_models::calendar::Day;
 use granary_models::distribution::paths::PathPlan;
 use granary_models::forecast::drivers::ForecastInput;
@@ -29,6 +30,7 @@ use self::planning::Planned;
 use self::supply::SupplyBook;
 use crate::config::{Exit, Job, Refused};
 use crate::store::Store;
+use crate::store::memory::MemoryRows;
 use crate::store::publish::RunRows;
 
 /// How a run is carried out; none of it may change a byte of the plan.
@@ -64,6 +66,8 @@ impl RunOutcome {
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Counts {
     pub series: usize,
+    /// Series whose models were fitted anew; the others followed what is remembered.
+    pub series_fitted: usize,
     pub history_days: usize,
     pub items_planned: usize,
     pub lines: usize,
@@ -137,6 +141,8 @@ async fn night(
     let facts = Facts::pull(store, job, business_date).await?;
     check_freshness(&facts, job)?;
     let previous_value_minor = store.previous_value_minor(&job.name, business_date).await?;
+    let remembered_days = job.forecast.refit_days - 1;
+    let memory = store.memory(&job.name, business_date, remembered_days).await?;
     stages.end("pull");
 
     // The numbers are made on threads of their own; async never sees them.
@@ -151,7 +157,7 @@ async fn night(
                 pool.install(|| {
                     let mut stages =
                         Stages { started: Instant::now(), ms: BTreeMap::new(), on: on_stage };
-                    compute(&facts, job, previous_value_minor, &mut stages)
+                    compute(&facts, job, previous_value_minor, memory.as_ref(), &mut stages)
                         .map(|(rows, outcome)| (rows, outcome, stages.ms))
                 })
             })
@@ -198,6 +204,7 @@ fn compute(
     facts: &Facts,
     job: &Job,
     previous_value_minor: Option<BTreeMap<String, i64>>,
+    memory: Option<&Memory>,
     stages: &mut Stages,
 ) -> anyhow::Result<(RunRows, RunOutcome)> {
     stages.begin("panel");
@@ -213,7 +220,9 @@ fn compute(
     stages.end("panel");
 
     stages.begin("forecast");
-    let mut forecast = forecast(&night, job, horizon_days)?;
+    let made = forecast(&night, job, horizon_days, memory)?;
+    let remembered = MemoryRows::new(made.panel.as_ref(), &made.series)?;
+    let mut forecast = made.forecast;
     let launches =
         launches::forecast_launches(facts, &index, &night, &mut forecast.series, &mut findings);
     for (i, finding) in std::mem::take(&mut forecast.findings) {
@@ -238,11 +247,13 @@ fn compute(
         night: &night,
         job,
         forecast: &forecast,
+        series_fitted: made.series.len(),
         launches: &launches,
         planned: &planned,
         batches: &batches,
     };
-    let (rows, counts) = rows::build(&tonight, findings);
+    let (mut rows, counts) = rows::build(&tonight, findings);
+    rows.memory = remembered;
     stages.end("report");
     let outcome = RunOutcome {
         run_id: rows.run.run_id(),
@@ -264,7 +275,12 @@ fn horizon(book: &SupplyBook, job: &Job) -> usize {
     job.forecast.horizon_days.max(protection.min(job.policy.max_protection_days))
 }
 
-fn forecast(night: &NightPanel, job: &Job, horizon_days: usize) -> anyhow::Result<PanelForecast> {
+fn forecast(
+    night: &NightPanel,
+    job: &Job,
+    horizon_days: usize,
+    memory: Option<&Memory>,
+) -> anyhow::Result<Night> {
     let input = ForecastInput {
         panel: &night.panel,
         meta: &night.meta,
@@ -277,5 +293,5 @@ fn forecast(night: &NightPanel, job: &Job, horizon_days: usize) -> anyhow::Resul
         cutoff_step_days: job.forecast.cutoff_step_days,
         ..ForecastConfig::default()
     };
-    forecast_panel(&input, &config).context("the panel does not fit together")
+    forecast_night(&input, &config, memory).context("the panel does not fit together")
 }

@@ -18,6 +18,7 @@ use super::planning::Planned;
 use super::production::Batch;
 use super::{held_because, measures};
 use crate::config::Job;
+use crate::store::memory::MemoryRows;
 use crate::store::publish::{
     FindingRow, ForecastRow, ForecastSeriesRow, LineRow, ProductionRow, ProjectionRow, RunRow,
     RunRows, ScoreRow, SegmentRow,
@@ -29,6 +30,8 @@ pub struct Tonight<'a> {
     pub night: &'a NightPanel,
     pub job: &'a Job,
     pub forecast: &'a PanelForecast,
+    /// Series whose models were fitted tonight; the others followed.
+    pub series_fitted: usize,
     pub launches: &'a LaunchReasons,
     pub planned: &'a Planned,
     pub batches: &'a [Batch],
@@ -51,6 +54,7 @@ pub fn build(tonight: &Tonight, findings: Findings) -> (RunRows, Counts) {
     let lines = &tonight.planned.lines;
     let counts = Counts {
         series: tonight.night.keys.len(),
+        series_fitted: tonight.series_fitted,
         history_days: tonight.night.panel.sold.len(),
         items_planned: tonight.planned.items,
         lines: lines.len(),
@@ -70,6 +74,7 @@ pub fn build(tonight: &Tonight, findings: Findings) -> (RunRows, Counts) {
         segments: segment_rows(tonight, &ids),
         kpis: measures::kpis(tonight.facts, tonight.planned),
         scores: score_rows(tonight.forecast),
+        memory: MemoryRows::default(),
     };
     (rows, counts)
 }
@@ -131,7 +136,7 @@ fn finite(value: f64) -> f64 {
 
 fn daily_mean(forecast: &SkuForecast, days: usize) -> f64 {
     let days = days.min(forecast.mean.len());
-    let sum: f64 = forecast.mean[..days].iter().map(|&mean| f64::from(mean)).sum();
+    let sum: f64 = forecast.mean[..days].iter().sum();
     sum / days.max(1) as f64
 }
 
@@ -163,7 +168,7 @@ fn forecast_rows(tonight: &Tonight, ids: &Ids) -> Vec<ForecastRow> {
                 item_id: ids.items[key.item].clone(),
                 location_id: ids.locations[key.location].clone(),
                 date: date.clone(),
-                mean: f64::from(forecast.mean[day]),
+                mean: forecast.mean[day],
                 quantiles: forecast.quantiles(day),
             })
         })

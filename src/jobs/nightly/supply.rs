@@ -328,8 +328,7 @@ impl<'a> SupplyBook<'a> {
         }
         *used.entry("stock").or_default() += 1;
         if let Some(days) = self.facts.defaults.on_hand_cover_days {
-            let daily = forecast.mean.iter().map(|&mean| f64::from(mean)).sum::<f64>()
-                / forecast.mean.len().max(1) as f64;
+            let daily = forecast.mean.iter().sum::<f64>() / forecast.mean.len().max(1) as f64;
             place.on_hand = (days * daily).round() as i64;
         }
     }

@@ -1,6 +1,7 @@
-//! The Theta method (Assimakopoulos & Nikolopoulos 2000) as Hyndman & Billah (2003) found it to be:
-//! simple exponential smoothing with half the slope of the trend as drift, here on demand freed
-//! of a multiplicative week.
+//! A cheap and steady member of the Theta family for short daily histories: simple exponential
+//! smoothing with half the slope of the trend as drift (Hyndman & Billah 2003 on Assimakopoulos &
+//! Nikolopoulos 2000), on demand freed of a multiplicative week whose indices are drawn to 1. See
+//! [`super::theta`] for the family as published.
 
 use argmin::core::{CostFunction, Error, Executor, State};
 use argmin::solver::brent::BrentOpt;
@@ -16,7 +17,7 @@ const INDEX_PRIOR_DAYS: f64 = 2.0;
 const INDEX_MIN: f64 = 0.05;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Theta {
+pub struct ThetaSteady {
     alpha: f64,
     level: f64,
     /// Half the least-squares slope, units per day.
@@ -48,11 +49,11 @@ impl CostFunction for Search {
     }
 }
 
-impl Theta {
+impl ThetaSteady {
     /// # Errors
     /// [`FitError::TooShort`] under eight observed days, [`FitError::NoFiniteLoss`] when the search
     /// fails.
-    pub fn fit(history: &History) -> Result<Theta, FitError> {
+    pub fn fit(history: &History) -> Result<ThetaSteady, FitError> {
         let got = history.observed();
         if got < OBSERVED_DAYS_MIN {
             return Err(FitError::TooShort { needed: OBSERVED_DAYS_MIN, got });
@@ -77,7 +78,7 @@ impl Theta {
             .run()
             .map_err(|_| FitError::NoFiniteLoss)?;
         let alpha = *result.state().get_best_param().ok_or(FitError::NoFiniteLoss)?;
-        let mut fitted = Theta { alpha, level: start, drift, index, next: 0, days: 0.0 };
+        let mut fitted = ThetaSteady { alpha, level: start, drift, index, next: 0, days: 0.0 };
         history.demand.iter().for_each(|&demand| fitted.update(demand));
         if fitted.level.is_finite() { Ok(fitted) } else { Err(FitError::NoFiniteLoss) }
     }
@@ -98,7 +99,7 @@ fn weekday_index(history: &History) -> [f64; SEASON_DAYS] {
     sums.map(|(sum, n)| ((sum / mean + INDEX_PRIOR_DAYS) / (n + INDEX_PRIOR_DAYS)).max(INDEX_MIN))
 }
 
-impl Fitted for Theta {
+impl Fitted for ThetaSteady {
     fn update(&mut self, demand: f64) {
         if !demand.is_nan() {
             self.level += self.alpha * (demand / self.index[self.next] - self.level);
@@ -124,7 +125,7 @@ mod tests {
     #[test]
     fn half_the_slope_is_the_drift() {
         let demand: Vec<f64> = (0..70).map(|t| 100.0 + f64::from(t / 7) * 7.0).collect();
-        let fitted = Theta::fit(&History::of(&demand)).unwrap();
+        let fitted = ThetaSteady::fit(&History::of(&demand)).unwrap();
         assert!((fitted.drift - 0.5).abs() < 0.02, "{fitted:?}");
         let mut out = [0.0; 14];
         fitted.forecast(&mut out);

@@ -1,0 +1,106 @@
+//! Which models are worth trying: by what a panel's steps are, and by each series' kind of demand.
+//!
+//! Routing costs less than a microsecond a series; a model that is not tried costs nothing. On days
+//! with a calendar the regression that learns from all series together wins, and the costly models
+//! add nothing beside it (benches/README.md); on weeks, months or hours they are what there is.
+
+use crate::forecast::demand_class::DemandClass;
+use crate::forecast::model::Model;
+
+/// For days: cheap models, so that fifty thousand series take seconds, and the pooled regression.
+pub const DAILY: &[Model] = &[
+    Model::SeasonalNaive,
+    Model::Mean,
+    Model::Ses,
+    Model::EtsSeasonal,
+    Model::EtsDamped,
+    Model::ThetaSteady,
+    Model::Croston,
+    Model::Sba,
+    Model::Tsb,
+    Model::Pooled,
+    Model::BlendMedian,
+    Model::BlendWeighted,
+];
+
+/// For steps without a calendar of their own.
+pub const OTHER_STEPS: &[Model] = &[
+    Model::SeasonalNaive,
+    Model::Ses,
+    Model::EtsDamped,
+    Model::DynamicOptimizedTheta,
+    Model::Ces,
+    Model::MstlEts,
+    Model::MstlTheta,
+    Model::MstlCes,
+    Model::Croston,
+    Model::Sba,
+    Model::Tsb,
+    Model::BlendMedian,
+    Model::BlendWeighted,
+];
+
+/// How much a model costs and what it is made for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Made for demand that comes and goes.
+    Intermittent,
+    /// Searches many parameters, or decomposes.
+    Costly,
+    Any,
+}
+
+fn kind(model: Model) -> Kind {
+    match model {
+        Model::Croston | Model::Sba | Model::Tsb => Kind::Intermittent,
+        Model::DynamicOptimizedTheta
+        | Model::Ces
+        | Model::MstlEts
+        | Model::MstlTheta
+        | Model::MstlCes => Kind::Costly,
+        _ => Kind::Any,
+    }
+}
+
+/// Whether a model of the portfolio is tried on a series. What was asked for by name is always
+/// tried.
+pub fn tries(class: DemandClass, daily: bool, model: Model) -> bool {
+    match class {
+        DemandClass::Smooth | DemandClass::Erratic => {
+            // A day's demand that mostly comes still has quiet spells, a week's hardly.
+            daily || kind(model) != Kind::Intermittent
+        }
+        DemandClass::Intermittent | DemandClass::Lumpy | DemandClass::New => {
+            kind(model) != Kind::Costly
+        }
+        DemandClass::Obsolete => {
+            may_choose(class, model) || model.is_blend() || is_yardstick(model)
+        }
+    }
+}
+
+/// A series that stopped selling is left to the models that let demand fade.
+pub fn may_choose(class: DemandClass, model: Model) -> bool {
+    class != DemandClass::Obsolete || matches!(model, Model::Tsb | Model::Ses | Model::Pooled)
+}
+
+/// Scored beside everything, for forecast value added and as the last resort.
+pub fn is_yardstick(model: Model) -> bool {
+    matches!(model, Model::SeasonalNaive | Model::Mean)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_class_has_something_to_choose() {
+        for (models, daily) in [(DAILY, true), (OTHER_STEPS, false)] {
+            for class in DemandClass::ALL {
+                let tried =
+                    models.iter().filter(|&&m| tries(class, daily, m) && may_choose(class, m));
+                assert!(tried.count() >= 2, "{class:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,366 @@
+//! A refit: every model on trial, the choice of each series, and its last fit.
+
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::choose::{Choice, choose};
+use super::finish::{Finished, Finisher};
+use super::judge::{Judge, Losses, PerClass};
+use super::memory::{PanelMemory, SeriesPlan};
+use super::panel::{EffectRow, ForecastConfig, Night, Wanted, gather, meaning};
+use super::portfolio::{is_yardstick, may_choose, tries};
+use super::scores::ScoreSums;
+use super::shapes::Shaper;
+use super::stack::stacked;
+use super::trial::{Origins, Trial};
+use crate::distribution::shape::SpreadShape;
+use crate::forecast::blend::{Blend, Rule};
+use crate::forecast::demand_class::DemandClass;
+use crate::forecast::drivers::{ForecastInput, InputError};
+use crate::forecast::model::{History, Model, seen_demand};
+use crate::forecast::pooled::features::Features;
+use crate::forecast::pooled::learn::{Effects, Learner};
+
+/// A series is current when it ends within so many days of the panel's last day.
+const CURRENT_DAYS: i32 = 7;
+
+/// Puts every model on trial, chooses, and fits the choice of every series to everything.
+pub fn refit(
+    input: &ForecastInput,
+    config: &ForecastConfig,
+    wanted: &[Wanted],
+) -> Result<Vec<Night>, InputError> {
+    input.check(config.horizon_days)?;
+    let portfolio = if wanted.contains(&Wanted::Auto) { config.portfolio() } else { Vec::new() };
+    let named: Vec<Model> = wanted
+        .iter()
+        .filter_map(|wanted| match wanted {
+            Wanted::Auto => None,
+            Wanted::Model(model) => Some(*model),
+        })
+        .collect();
+    let models = candidates(portfolio.iter().chain(&named).copied(), &config.portfolio());
+    let groups = Groups::new(input);
+    let features = Features::new(input);
+    let mut trials = run_trials(input, config, &models, &named, &groups, &features);
+    let median: Vec<Blend> = DemandClass::ALL
+        .iter()
+        .map(|&class| median_blend(&models, &config.portfolio(), class, config.daily))
+        .collect();
+    let members = stack_members(&models, &config.portfolio());
+    let (losses, dispersion, weighted) =
+        try_blends(input, &models, &members, &median, config.daily, &mut trials);
+    let judge = Judge { panel: input.panel, models: &models, trials: &trials };
+    let ends: Vec<usize> = (0..input.panel.len()).map(|i| input.panel.series(i).len()).collect();
+    let learner =
+        Learner { panel: input.panel, features: &features, ends: &ends, members: &groups.members };
+    let effects = models.contains(&Model::Pooled).then(|| learner.learn());
+    let effect_rows =
+        effects.as_ref().map_or_else(Vec::new, |effects| effect_rows(input, &features, effects));
+    let settled = Settled {
+        input,
+        config,
+        judge: &judge,
+        losses: &losses,
+        dispersion: &dispersion,
+        learned: effects.as_ref().map(|effects| (&learner, effects)),
+        memory: PanelMemory {
+            fingerprint: meaning(input, config, &features),
+            models: models.clone(),
+            median,
+            weighted,
+            plans: Vec::new(),
+            correlation: Vec::new(),
+            shapes: Vec::new(),
+            effects: effects.clone(),
+            effect_rows,
+            scores: Vec::new(),
+        },
+    };
+    Ok(wanted.iter().map(|wanted| settled.night(*wanted, &portfolio)).collect())
+}
+
+/// What all wanted forecasts of a panel have in common.
+struct Settled<'a> {
+    input: &'a ForecastInput<'a>,
+    config: &'a ForecastConfig,
+    judge: &'a Judge<'a>,
+    losses: &'a [Losses],
+    dispersion: &'a PerClass<f64>,
+    learned: Option<(&'a Learner<'a>, &'a Effects)>,
+    /// Without what depends on the choice.
+    memory: PanelMemory,
+}
+
+impl Settled<'_> {
+    fn night(&self, wanted: Wanted, portfolio: &[Model]) -> Night {
+        let judge = self.judge;
+        let choices = match wanted {
+            Wanted::Auto => make_choices(judge, self.losses, portfolio, self.config.daily),
+            Wanted::Model(model) => {
+                let best = judge.models.iter().position(|m| *m == model);
+                vec![best.map(Choice::only); self.input.panel.len()]
+            }
+        };
+        let calibration = judge.calibration(&choices, self.dispersion);
+        let keys: Vec<u64> = self.input.meta.iter().map(|meta| meta.key).collect();
+        let shapes = Shaper {
+            judge,
+            choices: &choices,
+            dispersion: self.dispersion,
+            calibration: &calibration,
+            keys: &keys,
+            horizon: self.config.horizon_days,
+            stage_steps: self.config.stage_steps(),
+        }
+        .shapes();
+        let chosen = judge.chosen_scores(&choices, self.dispersion, &calibration, &shapes);
+        let memory = PanelMemory {
+            plans: class_plans(judge, &choices, self.dispersion, &calibration),
+            correlation: judge.correlations(&choices, self.dispersion, &calibration),
+            shapes,
+            scores: judge.score_rows(self.losses, &chosen),
+            ..self.memory.clone()
+        };
+        let shapes: Vec<Arc<SpreadShape>> = memory.shapes.iter().cloned().map(Arc::new).collect();
+        let finisher = Finisher {
+            input: self.input,
+            horizon_days: self.config.horizon_days,
+            seasons: &self.config.seasons,
+            memory: &memory,
+            shapes: &shapes,
+            learned: self.learned,
+            add_events: wanted == Wanted::Auto,
+        };
+        let finished: Vec<Finished> = choices
+            .par_iter()
+            .enumerate()
+            .map(|(i, choice)| {
+                finisher.finish(i, judge.plan(i, *choice, self.dispersion, &calibration))
+            })
+            .collect();
+        let night = gather(finished, memory.scores.clone(), memory.effect_rows.clone());
+        Night { panel: Some(memory), ..night }
+    }
+}
+
+/// Per class the choice that most of its series made, for a series that comes between two refits.
+fn class_plans(
+    judge: &Judge,
+    choices: &[Option<Choice>],
+    dispersion: &PerClass<f64>,
+    calibration: &[f64],
+) -> Vec<SeriesPlan> {
+    let mut votes = vec![vec![0usize; judge.models.len()]; DemandClass::ALL.len()];
+    for ((class, _), choice) in judge.trials.iter().zip(choices) {
+        if let Some(choice) = choice {
+            votes[*class as usize][choice.best] += 1;
+        }
+    }
+    DemandClass::ALL
+        .iter()
+        .map(|&class| {
+            let votes = &votes[class as usize];
+            let most = (0..votes.len()).rev().max_by_key(|&c| votes[c]).filter(|&c| votes[c] > 0);
+            let row = &dispersion[class as usize];
+            SeriesPlan {
+                class,
+                wanted: most.map(|c| judge.models[c]),
+                runner_up: None,
+                margin: 0.0,
+                dispersion: calibration[class as usize] * row[most.unwrap_or(0)],
+                tried: false,
+            }
+        })
+        .collect()
+}
+
+/// Scores single models, then adds blends to the trials and scores them. Weights of the weighted
+/// blend come from a whole class, so that no series sees its own luck.
+fn try_blends(
+    input: &ForecastInput,
+    models: &[Model],
+    members: &[usize],
+    median: &[Blend],
+    daily: bool,
+    trials: &mut [(DemandClass, Trial)],
+) -> (Vec<Losses>, PerClass<f64>, Vec<Blend>) {
+    let (weighted, others): (Vec<usize>, Vec<usize>) =
+        (0..models.len()).partition(|&c| models[c] == Model::BlendWeighted);
+    if let Some(c) = models.iter().position(|model| *model == Model::BlendMedian) {
+        trials.par_iter_mut().for_each(|(class, trial)| trial.fill(c, &median[*class as usize]));
+    }
+    let unscored = Losses {
+        loss: vec![f64::NAN; models.len()],
+        sums: vec![ScoreSums::default(); models.len()],
+        days: 0.0,
+    };
+    let mut losses = vec![unscored; trials.len()];
+    let mut dispersion = vec![vec![0.0; models.len()]; DemandClass::ALL.len()];
+    let judge = Judge { panel: input.panel, models, trials: &*trials };
+    judge.class_dispersions(&others, &mut dispersion);
+    judge.losses(&others, &dispersion, &mut losses);
+    let blends = stacked(&judge, members, daily);
+    for &c in &weighted {
+        trials.par_iter_mut().for_each(|(class, trial)| trial.fill(c, &blends[*class as usize]));
+    }
+    let judge = Judge { panel: input.panel, models, trials: &*trials };
+    judge.class_dispersions(&weighted, &mut dispersion);
+    judge.losses(&weighted, &dispersion, &mut losses);
+    (losses, dispersion, blends)
+}
+
+/// The choice of every series among the portfolio; the seasonal naive and the mean may be scored
+/// without being in it.
+fn make_choices(
+    judge: &Judge,
+    losses: &[Losses],
+    portfolio: &[Model],
+    daily: bool,
+) -> Vec<Option<Choice>> {
+    // What else was asked for by name must not move the choice.
+    let own: Vec<Vec<f64>> = losses
+        .par_iter()
+        .zip(judge.trials)
+        .map(|(losses, (class, _))| {
+            let usable = |model: Model| {
+                is_yardstick(model) || portfolio.contains(&model) && tries(*class, daily, model)
+            };
+            let of = losses.loss.iter().zip(judge.models);
+            of.map(|(&loss, &model)| if usable(model) { loss } else { f64::NAN }).collect()
+        })
+        .collect();
+    let averages = judge.class_losses(&own);
+    let parameters: Vec<usize> = judge.models.iter().map(|model| model.parameters()).collect();
+    losses
+        .par_iter()
+        .zip(&own)
+        .zip(judge.trials)
+        .map(|((losses, own), (class, _))| {
+            choose(own, losses.days, &averages[*class as usize], &parameters, |c| {
+                let model = judge.models[c];
+                let tried = tries(*class, daily, model) && portfolio.contains(&model);
+                tried && may_choose(*class, model)
+            })
+        })
+        .collect()
+}
+
+/// What is wanted, and what is always scored beside it, in the registry's order.
+fn candidates(wanted: impl Iterator<Item = Model>, portfolio: &[Model]) -> Vec<Model> {
+    let beside = [Model::SeasonalNaive, Model::Mean];
+    let mut models: Vec<Model> = wanted.chain(beside).filter(|m| *m != Model::Launch).collect();
+    if models.iter().any(|model| model.is_blend()) {
+        models.extend(portfolio);
+    }
+    models.sort();
+    models.dedup();
+    models
+}
+
+/// What a weighted blend may be made of. Where seasons are learned from all series together, the
+/// naive ones only add the noise of one week to them.
+fn stack_members(models: &[Model], portfolio: &[Model]) -> Vec<usize> {
+    let pooled = portfolio.contains(&Model::Pooled);
+    let is_member = |model: Model| {
+        let naive = matches!(model, Model::SeasonalNaive | Model::Mean | Model::Croston);
+        portfolio.contains(&model) && !model.is_blend() && !(pooled && naive)
+    };
+    (0..models.len()).filter(|&c| is_member(models[c])).collect()
+}
+
+/// The median of what stands on its own; a median with several naive or similar ones among them
+/// would be theirs.
+fn median_blend(models: &[Model], portfolio: &[Model], class: DemandClass, daily: bool) -> Blend {
+    let is_member = |model: &Model| {
+        portfolio.contains(model)
+            && !model.is_blend()
+            && tries(class, daily, *model)
+            && !matches!(model, Model::SeasonalNaive | Model::Mean | Model::Croston)
+    };
+    let weights = models.iter().map(|model| f64::from(u8::from(is_member(model)))).collect();
+    Blend { rule: Rule::Median, weights }
+}
+
+/// Which series learn together.
+pub struct Groups {
+    /// Category of each series.
+    pub of: Vec<usize>,
+    /// Series of each category, ascending.
+    pub members: Vec<Vec<usize>>,
+}
+
+impl Groups {
+    pub fn new(input: &ForecastInput) -> Groups {
+        let of: Vec<usize> = input.meta.iter().map(|meta| meta.category as usize).collect();
+        let mut members = vec![Vec::new(); input.categories.len()];
+        of.iter().enumerate().for_each(|(i, &category)| members[category].push(i));
+        Groups { of, members }
+    }
+}
+
+/// Fits everything before the first cutoffs. Pooled effects are learned only from days before the
+/// earliest cutoff of any series that is still current; one that ended long ago must not take
+/// everyone's recent days away.
+fn run_trials(
+    input: &ForecastInput,
+    config: &ForecastConfig,
+    models: &[Model],
+    named: &[Model],
+    groups: &Groups,
+    features: &Features,
+) -> Vec<(DemandClass, Trial)> {
+    let panel = input.panel;
+    let origins: Vec<Origins> = (0..panel.len())
+        .map(|i| {
+            let days = panel.series(i).len();
+            Origins::new(days, config.horizon_days, config.cutoffs, config.cutoff_step_days)
+        })
+        .collect();
+    let last = (0..panel.len()).map(|i| panel.series(i).end()).max().unwrap_or_default();
+    let current = |i: &usize| last - panel.series(*i).end() <= CURRENT_DAYS;
+    let cut = (0..panel.len())
+        .filter(|&i| origins[i].count > 0)
+        .filter(current)
+        .map(|i| panel.start[i] + origins[i].first as i32)
+        .min();
+    let ends: Vec<usize> =
+        (0..panel.len()).map(|i| cut.map_or(0, |cut| panel.series(i).before(cut).len())).collect();
+    let learner = Learner { panel, features, ends: &ends, members: &groups.members };
+    let learned = (models.contains(&Model::Pooled) && cut.is_some()).then(|| learner.learn());
+    (0..panel.len())
+        .into_par_iter()
+        .map(|i| {
+            let demand = seen_demand(&panel.series(i));
+            let pooled = learned.as_ref().filter(|_| origins[i].count > 0).map(|effects| {
+                let beta = learner.series_beta(i, groups.of[i], effects);
+                learner.series(i, groups.of[i], effects, &beta)
+            });
+            let class = DemandClass::of(&demand);
+            let asked = |model: Model| {
+                is_yardstick(model) || named.contains(&model) || tries(class, config.daily, model)
+            };
+            let history =
+                History { demand: &demand, seasons: &config.seasons, pooled: pooled.as_ref() };
+            (class, Trial::run(&history, models, origins[i], asked))
+        })
+        .collect()
+}
+
+/// What was learned about each category, for people: an event's effect holds what it shares with
+/// other events.
+fn effect_rows(input: &ForecastInput, features: &Features, effects: &Effects) -> Vec<EffectRow> {
+    let mut rows = Vec::new();
+    for (category, beta) in input.categories.iter().zip(&effects.category) {
+        for (column, &own) in beta.iter().enumerate() {
+            let shared = Features::shared_event_column(column).map_or(0.0, |shared| beta[shared]);
+            let log_effect = own + shared;
+            if log_effect != 0.0 {
+                let regressor = features.name(column);
+                rows.push(EffectRow { category: category.clone(), regressor, log_effect });
+            }
+        }
+    }
+    rows
+}

@@ -1,0 +1,111 @@
+//! One fitted model, or several whose forecasts are combined: what a series is forecast with.
+
+use serde::{Deserialize, Serialize};
+
+use super::blend::{Blend, Rule};
+use super::model::{FitError, FittedModel, History, Model};
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Ensemble {
+    /// The name under which it forecasts: the single part's, or a blend's.
+    pub model: Model,
+    /// Each with its weight; a median only asks whether there is one.
+    pub parts: Vec<(FittedModel, f64)>,
+}
+
+impl Ensemble {
+    /// `wanted` or, when it has no fit, its fallback and the reason.
+    pub fn single(wanted: Model, history: &History) -> (Ensemble, Option<FitError>) {
+        let (fitted, error) = wanted.fit_or_fall_back(history);
+        (Ensemble { model: fitted.model(), parts: vec![(fitted, 1.0)] }, error)
+    }
+
+    /// Those of the candidates `models` that have a weight in the blend and a fit; `None` when there
+    /// is none.
+    pub fn blend(
+        wanted: Model,
+        blend: &Blend,
+        models: &[Model],
+        history: &History,
+    ) -> Option<Ensemble> {
+        let members = models.iter().copied().zip(blend.weights.iter().copied());
+        let weighty = members.filter(|(_, weight)| *weight > 0.0);
+        let parts: Vec<(FittedModel, f64)> = weighty
+            .filter_map(|(model, weight)| model.fit(history).ok().map(|fitted| (fitted, weight)))
+            .collect();
+        (!parts.is_empty()).then_some(Ensemble { model: wanted, parts })
+    }
+
+    /// One more step, NaN where demand was not seen whole.
+    pub fn update(&mut self, demand: f64) {
+        self.parts.iter_mut().for_each(|(fitted, _)| fitted.update(demand));
+    }
+
+    /// Mean demand of the next `steps` steps.
+    pub fn forecast(&self, steps: usize) -> Vec<f64> {
+        let mut means = vec![vec![0.0; steps]; self.parts.len()];
+        for ((fitted, _), mean) in self.parts.iter().zip(&mut means) {
+            fitted.forecast(mean);
+        }
+        if means.len() == 1 {
+            return means.remove(0);
+        }
+        let rule = match self.model {
+            Model::BlendMedian => Rule::Median,
+            _ => Rule::Weighted,
+        };
+        let mut values = vec![(0.0, 0.0); self.parts.len()];
+        (0..steps)
+            .map(|step| {
+                for ((value, mean), (_, weight)) in values.iter_mut().zip(&means).zip(&self.parts) {
+                    *value = (mean[step], *weight);
+                }
+                rule.combine(&mut values)
+            })
+            .collect()
+    }
+
+    /// Share that the pooled model has in it.
+    pub fn pooled_share(&self) -> f64 {
+        let total: f64 = self.parts.iter().map(|(_, weight)| weight).sum();
+        let pooled = self.parts.iter().filter(|(fitted, _)| fitted.model() == Model::Pooled);
+        pooled.map(|(_, weight)| weight).sum::<f64>() / total
+    }
+
+    /// Gives the pooled model tonight's factors, which start `seen` steps before its next step.
+    pub fn resume(&mut self, factors: &[f32], seen: usize) {
+        for (fitted, _) in &mut self.parts {
+            if let FittedModel::Pooled(level) = fitted {
+                level.resume(factors.to_vec(), seen);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stored_blend_goes_on_as_if_it_had_never_been_away() {
+        let demand: Vec<f64> = (0..90).map(|t| f64::from((t * 7 + t % 7 * 3) % 23)).collect();
+        let models = [Model::Ses, Model::SeasonalNaive, Model::Tsb];
+        for (wanted, rule) in
+            [(Model::BlendMedian, Rule::Median), (Model::BlendWeighted, Rule::Weighted)]
+        {
+            let blend = Blend { rule, weights: vec![0.5, 0.3, 0.2] };
+            let fit = |n: usize| {
+                let history = History::of(&demand[..n]);
+                Ensemble::blend(wanted, &blend, &models, &history).unwrap()
+            };
+            let mut kept = fit(80);
+            let bytes = postcard::to_stdvec(&kept).unwrap();
+            let mut read: Ensemble = postcard::from_bytes(&bytes).unwrap();
+            for &d in &demand[80..] {
+                kept.update(d);
+                read.update(d);
+            }
+            assert_eq!(kept.forecast(9), read.forecast(9));
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! A backtest of an analyst's own table: rolling origins, every model's forecasts, their scores.
+//!
+//! `read` and `table` make series of a file, `windows` forecasts from what was known at each
+//! cutoff, `checkpoint` keeps finished windows, `write`, `scores` and `report` make the files.
+
+mod checkpoint;
+mod freq;
+mod outcome;
+mod pieces;
+mod read;
+mod report;
+mod scores;
+mod table;
+mod windows;
+mod write;
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use granary_models::backtest::panel::Wanted;
+use granary_models::forecast::model::Model;
+use serde::Serialize;
+
+use checkpoint::{Checkpoints, Shape, WindowFacts};
+use windows::{Plan, forecast_window};
+
+pub use freq::Freq;
+pub use outcome::{Outcome, Scores};
+pub use read::{Columns, read_table};
+pub use table::{Books, LongTable};
+
+/// What a backtest makes, beside a folder of its own while it runs.
+pub const FILES: [&str; 4] = ["forecasts.parquet", "scores.parquet", "scores.json", "report.html"];
+
+/// What is wanted, and everything that the result depends on beside the table.
+#[derive(Clone, Debug)]
+pub struct BacktestConfig {
+    pub input: PathBuf,
+    pub out: PathBuf,
+    pub freq: Freq,
+    pub horizon: usize,
+    pub windows: usize,
+    /// Steps between two cutoffs.
+    pub step: usize,
+    /// The frequency's usual ones without it.
+    pub seasons: Option<Vec<usize>>,
+    /// The seasonal naive is always run beside them.
+    pub models: Vec<Wanted>,
+    pub columns: Columns,
+    /// Forgets finished windows of an earlier run.
+    pub fresh: bool,
+    /// Worker threads of the numerical part; 0 takes every core.
+    pub threads: usize,
+}
+
+/// What decides the bytes of the files, or whether finished windows are still of use.
+#[derive(Serialize)]
+struct Settings<'a> {
+    version: &'a str,
+    build: String,
+    digest: &'a str,
+    freq: Freq,
+    horizon: usize,
+    windows: usize,
+    step: usize,
+    seasons: &'a Option<Vec<usize>>,
+    models: Vec<&'a str>,
+    columns: &'a Columns,
+}
+
+impl BacktestConfig {
+    fn wanted(&self) -> Vec<Wanted> {
+        let naive = Wanted::Model(Model::SeasonalNaive);
+        let mut wanted: Vec<Wanted> = Vec::new();
+        for model in self.models.iter().copied().chain([naive]) {
+            if !wanted.contains(&model) {
+                wanted.push(model);
+            }
+        }
+        wanted
+    }
+
+    fn key(&self, digest: &str) -> anyhow::Result<String> {
+        let settings = Settings {
+            version: env!("CARGO_PKG_VERSION"),
+            build: build(),
+            digest,
+            freq: self.freq,
+            horizon: self.horizon,
+            windows: self.windows,
+            step: self.step,
+            seasons: &self.seasons,
+            models: self.wanted().into_iter().map(Wanted::as_str).collect(),
+            columns: &self.columns,
+        };
+        Ok(blake3::hash(&serde_json::to_vec(&settings)?).to_hex().to_string())
+    }
+}
+
+/// Tells this program's file from another build of the same version, whose finished windows may
+/// differ. It decides only whether a run goes on.
+fn build() -> String {
+    let file = std::env::current_exe().and_then(std::fs::metadata);
+    let told = file.and_then(|file| Ok((file.len(), file.modified()?)));
+    told.map_or_else(|_| String::new(), |(length, at)| format!("{length} {at:?}"))
+}
+
+/// Runs a backtest, or goes on with one that was killed. `on_stage` hears what is being done,
+/// `on_note` what the user should know.
+///
+/// # Errors
+/// A table that is refused, arguments that do not fit it, and failures to write.
+pub fn run(
+    config: &BacktestConfig,
+    on_stage: &(dyn Fn(&str) + Send + Sync),
+    on_note: &(dyn Fn(&str) + Send + Sync),
+) -> anyhow::Result<Outcome> {
+    // The numbers are made on threads of their own; async never sees them.
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(config.threads)
+        .build()
+        .context("cannot start the worker threads")?;
+    pool.install(|| backtest(config, on_stage, on_note))
+}
+
+fn backtest(
+    config: &BacktestConfig,
+    on_stage: &(dyn Fn(&str) + Send + Sync),
+    on_note: &(dyn Fn(&str) + Send + Sync),
+) -> anyhow::Result<Outcome> {
+    on_stage("reading");
+    let table = read_table(&config.input, config.freq, &config.columns, &|rows| {
+        on_stage(&format!("reading, {rows} rows"));
+    })?;
+    table.notes.iter().for_each(|note| on_note(note));
+    let digest = crate::sources::digest(&config.input)?;
+    let plan = Plan::new(
+        &table,
+        config.horizon,
+        config.windows,
+        config.step,
+        config.seasons.as_deref(),
+        config.wanted(),
+    )?;
+    let shape = Shape {
+        series: table.len(),
+        models: plan.wanted.len(),
+        horizon: plan.horizon,
+        windows: plan.cutoffs.len(),
+    };
+    let out = &config.out;
+    std::fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
+    let key = config.key(&digest)?;
+    let (checkpoints, replaced) = Checkpoints::open(out, &key, shape, config.fresh)?;
+    if replaced {
+        on_note("the table, the arguments or the program changed: starting over");
+    }
+    let facts = forecast_windows(&table, &plan, &checkpoints, on_stage, on_note)?;
+
+    let mut book = None;
+    checkpoints.put(FILES[0], |file| {
+        let made = write::forecasts(file, &table, &plan, shape, &checkpoints, &|series| {
+            on_stage(&format!("scoring, {series} of {} series", shape.series));
+        })?;
+        book = Some(made);
+        Ok(())
+    })?;
+    let book = book.context("nothing was scored")?;
+    on_stage("writing");
+    checkpoints.put(FILES[1], |file| write::scores(file, &table, &plan, shape, &book))?;
+    let name = crate::sources::file_name(&config.input);
+    let scores = Scores::new(&name, &digest, config, &table, &plan, &facts, &book);
+    let json = serde_json::to_vec_pretty(&scores)?;
+    checkpoints.put(FILES[2], |file| Ok(file.write_all(&json)?))?;
+    let page = report::page(&scores, &table, &plan, &book)?;
+    checkpoints.put(FILES[3], |file| Ok(file.write_all(page.as_bytes())?))?;
+    checkpoints.publish(out, &FILES)?;
+    Ok(Outcome { scores, out: out.clone() })
+}
+
+/// Forecasts every window that is not finished yet.
+fn forecast_windows(
+    table: &LongTable,
+    plan: &Plan,
+    checkpoints: &Checkpoints,
+    on_stage: &(dyn Fn(&str) + Send + Sync),
+    on_note: &(dyn Fn(&str) + Send + Sync),
+) -> anyhow::Result<Vec<WindowFacts>> {
+    let mut facts = Vec::with_capacity(plan.cutoffs.len());
+    let mut kept = 0;
+    for (at, &cutoff) in plan.cutoffs.iter().enumerate() {
+        if let Some(finished) = checkpoints.finished(at) {
+            facts.push(finished);
+            kept += 1;
+            continue;
+        }
+        let label = table.clock.text(cutoff);
+        on_stage(&format!("window {} of {}, from {label}", at + 1, plan.cutoffs.len()));
+        let window = forecast_window(table, plan, cutoff)
+            .with_context(|| format!("forecasting from {label}"))?;
+        facts.push(checkpoints.write(at, &window, plan)?);
+    }
+    if kept > 0 {
+        on_note(&format!("windows that an earlier run had finished: {kept} of {}", facts.len()));
+    }
+    Ok(facts)
+}

@@ -19,6 +19,7 @@ use granary_models::forecast::model::{Fitted, FittedModel, History, Model};
 
 const NIGHT_SERIES: usize = 2000;
 const NIGHT_DAYS: usize = 76;
+const NIGHT_ROUNDS: usize = 7;
 const NIGHT_MODELS: [Model; 6] = [
     Model::EtsSeasonal,
     Model::EtsDamped,
@@ -95,11 +96,16 @@ fn time_night() {
         .map(|k| draw(week[k % NIGHT_DAYS % 7] * (1.0 + (k / NIGHT_DAYS % 9) as f64)))
         .collect();
     for model in NIGHT_MODELS {
-        let begun = Instant::now();
-        for demand in demand.chunks(NIGHT_DAYS) {
-            black_box(model.fit(&History::of(demand)).ok());
-        }
-        let microseconds = begun.elapsed().as_secs_f64() * 1e6 / NIGHT_SERIES as f64;
+        // The least of some rounds is what other work on the machine has disturbed least.
+        let round = |_| {
+            let begun = Instant::now();
+            for demand in demand.chunks(NIGHT_DAYS) {
+                black_box(model.fit(&History::of(demand)).ok());
+            }
+            begun.elapsed().as_secs_f64()
+        };
+        let seconds = (0..NIGHT_ROUNDS).map(round).fold(f64::INFINITY, f64::min);
+        let microseconds = seconds * 1e6 / NIGHT_SERIES as f64;
         println!("{:18} {microseconds:8.2} us a series of {NIGHT_DAYS} days", model.as_str());
     }
 }

@@ -102,7 +102,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--data", default="../shared/data")
     parser.add_argument("--sets", default="weekly,hourly,retail")
-    parser.add_argument("--model", default="auto_ets")
+    parser.add_argument("--model", default="auto_ets", help="or auto_ets_aicc, holt, ...")
     parser.add_argument("--peer", type=int, default=None)
     args = parser.parse_args()
     print(f"{'set':8} {'series':>6} {'score':>6} {'ours':>8} {'peer':>8} {'ratio':>7}"

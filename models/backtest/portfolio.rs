@@ -27,12 +27,13 @@ pub const DAILY: &[Model] = &[
 pub const OTHER_STEPS: &[Model] = &[
     Model::SeasonalNaive,
     Model::Ses,
-    Model::EtsDamped,
+    Model::AutoEts,
     Model::DynamicOptimizedTheta,
     Model::Ces,
     Model::MstlEts,
     Model::MstlTheta,
     Model::MstlCes,
+    Model::LogMstlTheta,
     Model::CrostonOptimized,
     Model::Sba,
     Model::Tsb,
@@ -53,11 +54,13 @@ enum Kind {
 fn kind(model: Model) -> Kind {
     match model {
         Model::CrostonOptimized | Model::Sba | Model::Tsb => Kind::Intermittent,
-        Model::DynamicOptimizedTheta
+        Model::AutoEts
+        | Model::DynamicOptimizedTheta
         | Model::Ces
         | Model::MstlEts
         | Model::MstlTheta
-        | Model::MstlCes => Kind::Costly,
+        | Model::MstlCes
+        | Model::LogMstlTheta => Kind::Costly,
         _ => Kind::Any,
     }
 }

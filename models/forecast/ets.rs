@@ -1,148 +1,160 @@
-//! Exponential smoothing with additive errors and an additive weekly season: ETS(A,N,A) and, with a
-//! damped trend, ETS(A,Ad,A) (Hyndman & Athanasopoulos, Forecasting: Principles and Practice, 8.5).
-//! Demand has zeros, so nothing here multiplies.
+//! Exponential smoothing as state space models: error A or M, trend N, A or Ad, season N, A or M
+//! (Hyndman, Koehler, Ord & Snyder, Forecasting with Exponential Smoothing, 2008), fitted by
+//! maximum likelihood, and the choice among them that the field calls AutoETS.
+//!
+//! `ets_ana` and `ets_aada` are the night's: first states are not searched but read from the first
+//! seasons and drawn to the level, which costs microseconds and is steadier on a short history.
 
-use argmin::core::{CostFunction, Error, Executor, State};
-use argmin::solver::neldermead::NelderMead;
+mod auto;
+mod loss;
+mod pass;
+mod sample;
+mod search;
+mod spec;
+mod start;
+mod state;
 
 use serde::{Deserialize, Serialize};
 
-use super::model::{FitError, Fitted, History, SEASON_DAYS};
+use super::model::{FitError, Fitted, History};
+pub use auto::{AutoEts, Choice};
+use sample::Sample;
+use search::{Found, Point};
+pub use spec::{ErrorKind, EtsSpec, SeasonKind, TrendKind};
+use state::{EtsState, Smoothing};
 
-const OBSERVED_DAYS_MIN: usize = 2 * SEASON_DAYS;
-/// Seasons from which the first level and season are read.
-const START_SEASONS: usize = 5;
-const ITERATIONS_MAX: u64 = 40;
-const TOLERANCE: f64 = 1e-3;
+/// The least gain in minus twice the log-likelihood that a search goes on for.
+const GAIN_MIN: f64 = 1e-3;
+/// The same for forecasts that are judged by how they come true: what another number costs in
+/// Akaike's criterion. Parameters leave their slow origin only where the likelihood says so, which
+/// steadies them on short histories and takes half the time.
+const COARSE_GAIN_MIN: f64 = 2.0;
 
+/// A fitted exponential smoothing model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ets {
+    spec: EtsSpec,
     smoothing: Smoothing,
     state: EtsState,
+    /// Mean size of the history; states are in units of it.
     scale: f64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-struct Smoothing {
-    level: f64,
-    trend: f64,
-    season: f64,
-    damping: f64,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct EtsState {
-    level: f64,
-    trend: f64,
-    season: [f64; SEASON_DAYS],
-    next: usize,
-}
-
-impl Smoothing {
-    /// From unbounded numbers: alpha in (0, 1), gamma in (0, 1 - alpha), beta in (0, alpha),
-    /// damping in (0.8, 0.98), so that every search step is admissible.
-    fn from_search(x: &[f64]) -> Smoothing {
-        let squash = |v: f64| 1.0 / (1.0 + (-v).exp());
-        let level = squash(x[0]);
-        let season = squash(x[1]) * (1.0 - level);
-        let (trend, damping) = match x {
-            [_, _, trend, damping] => (squash(*trend) * level, 0.8 + 0.18 * squash(*damping)),
-            _ => (0.0, 0.0),
-        };
-        Smoothing { level, trend, season, damping }
-    }
-}
-
-impl EtsState {
-    /// Level and season of the first weeks, from the days of them that were observed.
-    fn start(demand: &[f64], scale: f64) -> EtsState {
-        let mut sums = [(0.0, 0.0); SEASON_DAYS];
-        for (t, d) in
-            demand.iter().enumerate().filter(|(_, d)| !d.is_nan()).take(START_SEASONS * SEASON_DAYS)
-        {
-            sums[t % SEASON_DAYS].0 += d / scale;
-            sums[t % SEASON_DAYS].1 += 1.0;
-        }
-        let (total, days) = sums.iter().fold((0.0, 0.0), |(s, n), (a, b)| (s + a, n + b));
-        let level = total / days;
-        // Two days' worth of the level steady a weekday that was seen rarely.
-        let season = sums.map(|(sum, n)| (sum + 2.0 * level) / (n + 2.0) - level);
-        EtsState { level, trend: 0.0, season, next: 0 }
-    }
-
-    #[inline]
-    fn step(&mut self, demand: f64, by: &Smoothing) -> f64 {
-        let carried = self.level + by.damping * self.trend;
-        let season = &mut self.season[self.next];
-        self.next = if self.next + 1 == SEASON_DAYS { 0 } else { self.next + 1 };
-        if demand.is_nan() {
-            self.level = carried;
-            self.trend *= by.damping;
-            return 0.0;
-        }
-        let error = demand - carried - *season;
-        self.level = carried + by.level * error;
-        self.trend = by.damping * self.trend + by.trend * error;
-        *season += by.season * error;
-        error
-    }
-}
-
-struct Search<'a> {
-    demand: &'a [f64],
-    scale: f64,
-    start: EtsState,
-}
-
-impl CostFunction for Search<'_> {
-    type Param = Vec<f64>;
-    type Output = f64;
-
-    fn cost(&self, x: &Vec<f64>) -> Result<f64, Error> {
-        let by = Smoothing::from_search(x);
-        let mut state = self.start.clone();
-        let mut sum = 0.0;
-        for &demand in self.demand {
-            let error = state.step(demand / self.scale, &by);
-            sum += error * error;
-        }
-        Ok(if sum.is_finite() { sum } else { f64::MAX })
-    }
+    /// Variance of the one-step errors, in units of the scale or relative.
+    variance: f64,
+    aicc: Option<f64>,
 }
 
 impl Ets {
-    /// Fits the smoothing parameters by least squares; `damped` adds a damped trend.
+    /// Fits one model by maximum likelihood. What the history cannot carry is left out, see
+    /// [`Ets::spec`]: what multiplies, unless all demand is above zero; a season that was not seen
+    /// twice; a trend with too few observations.
     ///
     /// # Errors
-    /// [`FitError::TooShort`] under two observed weeks; [`FitError::NoFiniteLoss`] when the search
-    /// finds nothing.
+    /// [`FitError::TooShort`] without a single observed step; [`FitError::NoFiniteLoss`] when the
+    /// history has no finite likelihood.
+    pub fn fit_spec(history: &History, spec: EtsSpec) -> Result<Ets, FitError> {
+        let sample = Sample::of(history)?;
+        let spec = sample.feasible(spec, sample.demand.len());
+        Ets::of_sample(&sample, spec, None, GAIN_MIN)
+    }
+
+    /// A feasible model near a point that is known or from a decomposition; the same without what
+    /// multiplies where a divisor comes too near zero.
+    fn of_sample(
+        sample: &Sample,
+        spec: EtsSpec,
+        near: Option<Point>,
+        gain_min: f64,
+    ) -> Result<Ets, FitError> {
+        let steps = sample.demand.len();
+        let search = |spec, near| {
+            let found = sample.search(spec, steps, near, gain_min)?;
+            Some(Ets::end_of(sample, spec, found))
+        };
+        near.and_then(|near| search(spec, Some(near)))
+            .or_else(|| search(spec, None))
+            .or_else(|| search(spec.additive(), None))
+            .ok_or(FitError::NoFiniteLoss)
+    }
+
+    /// The night's ETS(A,N,A) or, `damped`, ETS(A,Ad,A): only smoothing parameters are searched.
+    ///
+    /// # Errors
+    /// [`FitError::TooShort`] under two observed seasons; [`FitError::NoFiniteLoss`] when the
+    /// search finds nothing.
     pub fn fit(history: &History, damped: bool) -> Result<Ets, FitError> {
-        let got = history.observed();
-        if got < OBSERVED_DAYS_MIN {
-            return Err(FitError::TooShort { needed: OBSERVED_DAYS_MIN, got });
+        let (needed, got) = (2 * history.season(), history.observed());
+        if got < needed {
+            return Err(FitError::TooShort { needed, got });
         }
-        let scale = history.scale();
-        let start = EtsState::start(history.demand, scale);
-        let search = Search { demand: history.demand, scale, start: start.clone() };
-        let origin = if damped { vec![-2.0, -2.0, -2.5, 0.5] } else { vec![-2.0, -2.0] };
-        let mut simplex = vec![origin.clone()];
-        for k in 0..origin.len() {
-            let mut corner = origin.clone();
-            corner[k] += 1.5;
-            simplex.push(corner);
+        let sample = Sample::of(history)?;
+        let spec = match (damped, sample.ring > 1) {
+            (false, true) => EtsSpec::ANA,
+            (true, true) => EtsSpec::AADA,
+            (false, false) => EtsSpec::ANN,
+            (true, false) => EtsSpec::AADN,
+        };
+        let near = Point::slow(spec, start::shrunken(&sample.demand, sample.ring));
+        let found = sample.search_smoothing(spec, near, COARSE_GAIN_MIN);
+        Ok(Ets::end_of(&sample, spec, found.ok_or(FitError::NoFiniteLoss)?))
+    }
+
+    /// A found model at the end of its history.
+    fn end_of(sample: &Sample, spec: EtsSpec, found: Found) -> Ets {
+        let smoothing = found.point.smoothing();
+        let mut state = found.point.start;
+        let mut squares = 0.0;
+        for &demand in &sample.demand {
+            if !demand.is_nan() {
+                let mean = state.mean(&smoothing);
+                let by = if spec.error == ErrorKind::Multiplicative { mean } else { 1.0 };
+                squares += ((demand - mean) / by).powi(2);
+            }
+            state.step(demand, &smoothing);
         }
-        let solver = NelderMead::new(simplex)
-            .with_sd_tolerance(TOLERANCE * history.demand.len() as f64 * 1e-2)
-            .map_err(|_| FitError::NoFiniteLoss)?;
-        let result = Executor::new(search, solver)
-            .configure(|state| state.max_iters(ITERATIONS_MAX))
-            .run()
-            .map_err(|_| FitError::NoFiniteLoss)?;
-        let best = result.state().get_best_param().ok_or(FitError::NoFiniteLoss)?;
-        let smoothing = Smoothing::from_search(best);
-        let mut fitted = Ets { smoothing, state: start, scale };
-        history.demand.iter().for_each(|&demand| fitted.update(demand));
-        if fitted.state.level.is_finite() { Ok(fitted) } else { Err(FitError::NoFiniteLoss) }
+        let steps = sample.demand.len();
+        let free = sample::observed(&sample.demand).saturating_sub(spec.parameters(sample.ring));
+        let variance = squares / free.max(1) as f64;
+        let aicc = sample.aicc(spec, steps, found.loss);
+        Ets { spec, smoothing, state, scale: sample.scale, variance, aicc }
+    }
+
+    /// What was fitted, which may be less than what was asked for.
+    pub fn spec(&self) -> EtsSpec {
+        self.spec
+    }
+
+    /// Akaike's criterion, up to a constant of the history; none where the history has too few
+    /// observations for the correction.
+    pub fn aicc(&self) -> Option<f64> {
+        self.aicc
+    }
+
+    /// Variance of the one-step errors: of units squared, or of relative errors where the error
+    /// multiplies.
+    pub fn error_variance(&self) -> f64 {
+        match self.spec.error {
+            ErrorKind::Additive => self.variance * self.scale * self.scale,
+            ErrorKind::Multiplicative => self.variance,
+        }
+    }
+
+    /// Variance of the forecast of each next step over that of one step, for a model of additive
+    /// errors: `1 + Σ c_j²` with `c_j = α + β (φ + … + φ^j) + γ [j is a whole number of seasons]`
+    /// (Hyndman et al. 2008, table 6.1). None for a model of multiplicative errors.
+    pub fn variance_multipliers(&self) -> Option<impl Iterator<Item = f64> + '_> {
+        let by = &self.smoothing;
+        let ring = self.state.season.len();
+        let (mut sum, mut trend, mut power, mut j) = (1.0, 0.0, 1.0, 0);
+        let multipliers = std::iter::repeat_with(move || {
+            let now = sum;
+            j = if j + 1 == ring { 0 } else { j + 1 };
+            power *= by.damping;
+            trend += by.trend * power;
+            let season = if j == 0 { by.season } else { 0.0 };
+            sum += (by.level + trend + season).powi(2);
+            now
+        });
+        (self.spec.error == ErrorKind::Additive).then_some(multipliers)
     }
 }
 
@@ -152,33 +164,10 @@ impl Fitted for Ets {
     }
 
     fn forecast(&self, out: &mut [f64]) {
-        let mut trend = 0.0;
-        let mut damping = 1.0;
-        for (step, out) in out.iter_mut().enumerate() {
-            damping *= self.smoothing.damping;
-            trend += damping * self.state.trend;
-            let season = self.state.season[(self.state.next + step) % SEASON_DAYS];
-            *out = (self.scale * (self.state.level + trend + season)).max(0.0);
-        }
+        self.state.forecast(&self.smoothing, out);
+        out.iter_mut().for_each(|mean| *mean *= self.scale);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_repeating_week_is_learned_and_continued() {
-        let week = [4.0, 5.0, 6.0, 5.0, 9.0, 14.0, 13.0];
-        let demand: Vec<f64> =
-            (0..140).map(|t| if t % 11 == 3 { f64::NAN } else { week[t % 7] }).collect();
-        for damped in [false, true] {
-            let fitted = Ets::fit(&History::of(&demand), damped).unwrap();
-            let mut out = [0.0; 14];
-            fitted.forecast(&mut out);
-            for (step, got) in out.iter().enumerate() {
-                assert!((got - week[step % 7]).abs() < 0.8, "{damped} {step}: {got}");
-            }
-        }
-    }
-}
+mod tests;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::adida::Adida;
 use super::ces::{Ces, Seasonality};
 use super::croston::Croston;
-use super::ets::Ets;
+use super::ets::{AutoEts, Ets, EtsSpec};
 use super::imapa::Imapa;
 use super::logged::Logged;
 use super::mean::MeanDemand;
@@ -197,6 +197,12 @@ models! {
         Ses, "ses", 1, Ses, Ses::fit;
         EtsSeasonal, "ets_ana", 2, Ets, |history| Ets::fit(history, false);
         EtsDamped, "ets_aada", 4, Ets, |history| Ets::fit(history, true);
+        Holt, "holt", 2, Ets, |history| Ets::fit_spec(history, EtsSpec::AAN);
+        HoltWinters, "holt_winters", 3, Ets, |history| Ets::fit_spec(history, EtsSpec::AAA);
+        HoltWintersMult, "holt_winters_mult", 3, Ets, |history| {
+            Ets::fit_spec(history, EtsSpec::MAM)
+        };
+        AutoEts, "auto_ets", 4, Ets, |history| AutoEts::default().fit(history);
         ThetaSteady, "theta_steady", 2, ThetaSteady, ThetaSteady::fit;
         Theta, "theta", 2, Theta, |history| Theta::fit(history, Variant::Standard);
         OptimizedTheta, "optimized_theta", 3, Theta,

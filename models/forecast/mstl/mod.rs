@@ -13,7 +13,7 @@ use super::model::{FitError, Fitted, FittedModel, History, Model};
 use super::season_index::until_last_seen;
 
 /// What forecasts the rest in `mstl_ets`.
-pub const ETS_REMAINDER: Model = Model::Ses;
+pub const ETS_REMAINDER: Model = Model::AutoEts;
 /// What forecasts the rest in `mstl_theta`.
 pub const THETA_REMAINDER: Model = Model::DynamicOptimizedTheta;
 

@@ -65,7 +65,7 @@ codes! {
     ShortHistory, "short_history", Info,
         "Too few days with full availability to fit a seasonal model; a simpler one was used.";
     AllCensored, "all_censored", Warning,
-        "The item was out of stock on every day of its history, so its demand is unknown.";
+        "The item ran out of stock on every day of its history, so its demand is a guess.";
     ModelFailed, "model_failed", Warning,
         "A model could not be fitted to this series; the fallback named in the detail was used.";
     EventsIgnored, "events_ignored", Info,

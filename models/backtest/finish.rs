@@ -119,7 +119,7 @@ impl Finisher<'_> {
         let SeriesMemory { plan, ensemble, .. } = memory;
         let mut findings = memory.findings.clone();
         let mut made = ensemble.forecast(self.horizon_days);
-        let whole_days = self.training.whole_days[i] * self.memory.whole_days[plan.class as usize];
+        let whole_days = self.training.whole_days[i];
         made.iter_mut().for_each(|mean| *mean *= whole_days);
         let share = ensemble.pooled_share();
         let beta = memory.beta.as_deref().map(widened);
@@ -131,14 +131,15 @@ impl Finisher<'_> {
         let observed = demand.iter().filter(|d| !d.is_nan()).count();
         let available = self.input.panel.series(i).available;
         let whole = available.iter().filter(|&&a| a >= FULLY_AVAILABLE).count();
-        if observed == 0 && !demand.is_empty() {
-            let guess = self.sales_over_availability(i);
-            mean.fill(clean(guess));
-            let days = demand.len();
-            let detail = format!(
-                "none of {days} days was fully available; \
-                 sales over availability gave {guess:.3} a day"
-            );
+        let days = demand.len();
+        if whole == 0 && days > 0 {
+            let detail = if observed == 0 {
+                let guess = self.sales_over_availability(i);
+                mean.fill(clean(guess));
+                format!("none of {days} days can be used; sales over availability gave {guess:.3}")
+            } else {
+                format!("none of {days} days was whole; {observed} that were partly so had to do")
+            };
             findings.push(Finding::new(Code::AllCensored, detail));
         } else if !plan.tried {
             let used = ensemble.model.as_str();

@@ -54,8 +54,6 @@ pub struct PanelMemory {
     pub median: Vec<Blend>,
     /// Weights of the weighted blend per class.
     pub weighted: Vec<Blend>,
-    /// Level of whole days per class, see [`super::partial`].
-    pub whole_days: Vec<f64>,
     /// Per class, with a dispersion of the class, for a series that is new.
     pub plans: Vec<SeriesPlan>,
     /// Per class.

@@ -9,7 +9,7 @@ use super::finish::{Finished, Finisher};
 use super::judge::{Judge, Losses, PerClass};
 use super::memory::{PanelMemory, SeriesPlan};
 use super::panel::{EffectRow, ForecastConfig, Night, Wanted, gather, meaning};
-use super::partial::{Training, class_levels};
+use super::partial::Training;
 use super::portfolio::{is_yardstick, may_choose, tries};
 use super::scores::ScoreSums;
 use super::shapes::Shaper;
@@ -50,14 +50,8 @@ pub fn refit(
     let mut trials =
         run_trials(&tried.panel, &origins, config, &models, &named, &groups, &features);
     let members = stack_members(&models, &config.portfolio());
-    let mut whole_days = vec![1.0; DemandClass::ALL.len()];
-    if tried.calibrated {
-        let series = trials.par_iter_mut().zip(&tried.whole_days);
-        series.for_each(|((_, trial), level)| trial.scale(*level));
-        let judge = Judge { panel: input.panel, models: &models, trials: &trials };
-        whole_days = class_levels(&judge, &members);
-        trials.par_iter_mut().for_each(|(class, trial)| trial.scale(whole_days[*class as usize]));
-    }
+    let series = trials.par_iter_mut().zip(&tried.whole_days);
+    series.for_each(|((_, trial), level)| trial.scale(*level));
     let training = config.training(input.panel);
     let median: Vec<Blend> = DemandClass::ALL
         .iter()
@@ -89,7 +83,6 @@ pub fn refit(
             models: models.clone(),
             median,
             weighted,
-            whole_days,
             plans: Vec::new(),
             correlation: Vec::new(),
             shapes: Vec::new(),

@@ -38,6 +38,9 @@ pub struct Shaper<'a> {
     pub stage_steps: usize,
 }
 
+/// Stages and where their actual values lay in the forecast distribution.
+type Places = Vec<(usize, f64)>;
+
 /// Squared errors of one stage beside the variance that was expected, without their Poisson part.
 #[derive(Clone, Copy, Debug, Default)]
 struct Growth {
@@ -104,7 +107,7 @@ impl Shaper<'_> {
     /// Per class and stage the correction of the nine levels.
     fn shifts(&self, sample: &[usize], growth: &[Vec<f64>]) -> Vec<Vec<Shift>> {
         let stages = growth[0].len();
-        let per_series: Vec<Option<(usize, Vec<(usize, f64)>)>> = sample
+        let per_series: Vec<Option<(usize, Places)>> = sample
             .par_iter()
             .map(|&i| {
                 let (class, best) = self.tried(i)?;

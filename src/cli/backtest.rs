@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use granary_models::backtest::partial::PartialDays;
 use granary_models::backtest::panel::Wanted;
 use granary_models::forecast::model::Model;
 
@@ -35,8 +36,9 @@ pub struct BacktestArgs {
     /// Steps between cutoffs [default: the horizon].
     #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(1..=HORIZON_MAX))]
     step: Option<u64>,
-    /// Steps in each season, shortest first; 1 for none [default: D 7, W 52 from 130 weeks on, M 12,
-    /// H 24,168].
+    /// Steps in each season. The first is that of MASE and of models that have one; those that take
+    /// several have all, and the frequency's longer ones [default: D 7, W 1,52 from 130 weeks on,
+    /// M 12, H 24,168].
     #[arg(long, value_name = "M", value_delimiter = ',',
           value_parser = clap::value_parser!(u64).range(1..=HORIZON_MAX))]
     season: Vec<u64>,
@@ -44,6 +46,11 @@ pub struct BacktestArgs {
     /// always run beside them.
     #[arg(long, value_name = "MODEL", value_delimiter = ',', default_value = "auto")]
     models: Vec<String>,
+    /// What a step on which the stock ran out tells: its expected demand at the level of steps that
+    /// were seen whole, the same at the level of all, or nothing.
+    #[arg(long, value_name = "HOW", default_value = "calibrated",
+          value_parser = ["calibrated", "expected", "missing"])]
+    partial_days: String,
     /// Folder for forecasts.parquet, scores.parquet, scores.json and report.html.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -133,6 +140,11 @@ pub async fn run(global: &Global, args: BacktestArgs) -> anyhow::Result<Exit> {
         step: args.step.unwrap_or(args.horizon) as usize,
         seasons: (!args.season.is_empty())
             .then(|| args.season.iter().map(|&season| season as usize).collect()),
+        partial_days: match args.partial_days.as_str() {
+            "expected" => PartialDays::Expected,
+            "missing" => PartialDays::Missing,
+            _ => PartialDays::Calibrated,
+        },
         models,
         columns: Columns {
             id: columns.id_col,

@@ -9,6 +9,7 @@ use granary_models::plan::gates::GateLimits;
 use granary_models::plan_sku::PlanConfig;
 use granary_models::policy::order::Target;
 use granary_models::policy::projection::Shortage;
+use granary_models::backtest::partial::PartialDays;
 use serde::Deserialize;
 
 use super::{Exit, Refused};
@@ -95,6 +96,8 @@ pub struct ForecastSettings {
     /// Nights from one choice and fit of all models to the next; in between they take the new days
     /// as they come. 1 fits every night.
     pub refit_days: i32,
+    /// What a day on which the stock ran out tells: `calibrated`, `expected` or `missing`.
+    pub partial_days: PartialDays,
     /// Days of history that are read.
     pub history_days: i32,
     /// Equally likely futures per series.
@@ -109,6 +112,7 @@ impl Default for ForecastSettings {
             cutoffs: 3,
             cutoff_step_days: 7,
             refit_days: 7,
+            partial_days: PartialDays::default(),
             history_days: 1100,
             paths: 256,
             seed: 1,

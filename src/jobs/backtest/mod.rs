@@ -18,6 +18,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::Context;
+use granary_models::backtest::partial::PartialDays;
 use granary_models::backtest::panel::Wanted;
 use granary_models::forecast::model::Model;
 use serde::Serialize;
@@ -44,6 +45,8 @@ pub struct BacktestConfig {
     /// Steps between two cutoffs.
     pub step: usize,
     /// The frequency's usual ones without it.
+    /// What a day on which the stock ran out tells.
+    pub partial_days: PartialDays,
     pub seasons: Option<Vec<usize>>,
     /// The seasonal naive is always run beside them.
     pub models: Vec<Wanted>,
@@ -65,6 +68,7 @@ struct Settings<'a> {
     windows: usize,
     step: usize,
     seasons: &'a Option<Vec<usize>>,
+    partial_days: PartialDays,
     models: Vec<&'a str>,
     columns: &'a Columns,
 }
@@ -91,6 +95,7 @@ impl BacktestConfig {
             windows: self.windows,
             step: self.step,
             seasons: &self.seasons,
+            partial_days: self.partial_days,
             models: self.wanted().into_iter().map(Wanted::as_str).collect(),
             columns: &self.columns,
         };
@@ -141,6 +146,7 @@ fn backtest(
         config.windows,
         config.step,
         config.seasons.as_deref(),
+        config.partial_days,
         config.wanted(),
     )?;
     let shape = Shape {

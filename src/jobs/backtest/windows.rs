@@ -1,5 +1,6 @@
 //! One cutoff: what was known then, as the models take it, and what they make of it.
 
+use granary_models::backtest::partial::PartialDays;
 use granary_models::backtest::panel::{ForecastConfig, PanelForecast, Wanted, forecast_by};
 use granary_models::calendar::Day;
 use granary_models::forecast::drivers::{ForecastInput, Region, SeriesMeta};
@@ -34,6 +35,7 @@ impl Plan {
         windows: usize,
         step: usize,
         seasons: Option<&[usize]>,
+        partial: PartialDays,
         wanted: Vec<Wanted>,
     ) -> anyhow::Result<Plan> {
         let (reach, apart) = (horizon as i64, step as i64);
@@ -52,11 +54,13 @@ impl Plan {
             return Err(Refused::new(Exit::Usage, message).into());
         }
         let freq = table.clock.freq;
+        let usual = usual_seasons(freq, cutoffs[0] - table.first + 1);
         let seasons = match seasons {
-            Some(seasons) => seasons.to_vec(),
-            None => usual_seasons(freq, cutoffs[0] - table.first + 1),
+            Some(asked) => with_longer(asked, &usual),
+            None => usual,
         };
         let forecast = ForecastConfig::for_steps(horizon, seasons, freq == Freq::Day);
+        let forecast = ForecastConfig { partial, ..forecast };
         Ok(Plan { cutoffs, horizon, wanted, forecast })
     }
 
@@ -64,6 +68,14 @@ impl Plan {
     pub fn score_season(&self) -> usize {
         self.forecast.seasons.first().copied().unwrap_or(1)
     }
+}
+
+/// The seasons that were asked for, and the frequency's longer ones, which models of several
+/// seasons find by themselves whether a series has.
+fn with_longer(asked: &[usize], usual: &[usize]) -> Vec<usize> {
+    let longest = asked.iter().copied().max().unwrap_or(1);
+    let longer = usual.iter().copied().filter(|&season| season > longest);
+    asked.iter().copied().chain(longer).collect()
 }
 
 /// Seasons of a frequency; `known` steps lie before the first cutoff.

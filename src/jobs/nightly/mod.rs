@@ -291,6 +291,7 @@ fn forecast(
         horizon_days,
         cutoffs: job.forecast.cutoffs,
         cutoff_step_days: job.forecast.cutoff_step_days,
+        partial: job.forecast.partial_days,
         ..ForecastConfig::default()
     };
     forecast_night(&input, &config, memory).context("the panel does not fit together")

@@ -1,16 +1,17 @@
 //! The search for smoothing parameters and first states: Levenberg–Marquardt inside a box.
 //!
 //! Every loss here is a sum of squares (see [`Loss`]), and a pass yields its Gauss–Newton curvature
-//! for little more than its value, so that some nine passes do what a simplex does in hundreds. The
-//! library that drives other searches here (argmin) has no least squares inside bounds, and its
-//! simplex takes ten to thirty times as long, so this search is our own.
+//! beside its value, so that a fit takes nine to fifteen passes on M4 Weekly and retail series.
+//! The library that drives other searches here (argmin) has no least squares inside bounds.
 //!
-//! The season's starts are not searched: decomposition gives them, and searching them too took
-//! several times as long and forecast no better, on M4 Hourly as on retail series.
+//! The season's starts are not searched, decomposition gives them. Searching them too took six to
+//! fifteen times as long on M4 Hourly; it forecast better with a multiplicative season (MASE 1.25
+//! and 1.45 for ETS(M,N,M)), no better with an additive one or on retail series, and no better
+//! after the choice of a model.
 //!
-//! The search starts where level, trend and season move slowly and goes to the nearest optimum. A wider
-//! search finds losses that are a little less with trends that follow the last steps, and their
-//! forecasts a season ahead are worse.
+//! The search starts where level, trend and season move slowly and goes to the nearest optimum.
+//! From nine starts it finds better likelihoods for some series, whose trends follow the last
+//! steps: ETS(A,A,N) then has a MASE of 7.2 on M4 Hourly instead of 3.1, and no less on M4 Weekly.
 
 use super::loss::Loss;
 use super::pass::{Layout, SeasonLanes, Smoothed, Started, pass};

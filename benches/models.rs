@@ -18,8 +18,7 @@ const FURTHER: usize = 200;
 fn main() {
     let days = std::env::args().skip(1).find_map(|a| a.parse().ok()).unwrap_or(730);
     let retail = Retail::simulate(SERIES, days, 28, 5);
-    let series: Vec<Vec<f64>> =
-        (0..SERIES).map(|i| seen_demand(&retail.panel.series(i))).collect();
+    let series: Vec<Vec<f64>> = (0..SERIES).map(|i| seen_demand(&retail.panel.series(i))).collect();
     println!("{:26} {:>10} {:>10} {:>12}", "µs a series", "fit", "update", "forecast 28");
     for model in Model::ALL {
         let begun = Instant::now();

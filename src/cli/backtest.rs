@@ -1,8 +1,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use granary_models::backtest::partial::PartialDays;
 use granary_models::backtest::panel::Wanted;
+use granary_models::backtest::partial::PartialDays;
 use granary_models::forecast::model::Model;
 
 use super::Global;

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use chrono_tz::Tz;
+use granary_models::backtest::partial::PartialDays;
 use granary_models::plan::gates::GateLimits;
 use granary_models::plan_sku::PlanConfig;
 use granary_models::policy::order::Target;
 use granary_models::policy::projection::Shortage;
-use granary_models::backtest::partial::PartialDays;
 use serde::Deserialize;
 
 use super::{Exit, Refused};

@@ -18,8 +18,8 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::Context;
-use granary_models::backtest::partial::PartialDays;
 use granary_models::backtest::panel::Wanted;
+use granary_models::backtest::partial::PartialDays;
 use granary_models::forecast::model::Model;
 use serde::Serialize;
 

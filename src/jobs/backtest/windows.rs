@@ -1,7 +1,7 @@
 //! One cutoff: what was known then, as the models take it, and what they make of it.
 
-use granary_models::backtest::partial::PartialDays;
 use granary_models::backtest::panel::{ForecastConfig, PanelForecast, Wanted, forecast_by};
+use granary_models::backtest::partial::PartialDays;
 use granary_models::calendar::Day;
 use granary_models::forecast::drivers::{ForecastInput, Region, SeriesMeta};
 use granary_models::forecast::sku_forecast::SkuForecast;

@@ -24,6 +24,7 @@ pub mod pooled;
 pub mod random_walk_with_drift;
 pub mod season_index;
 pub mod seasonal_naive;
+pub mod seasonal_ses;
 pub mod seasonal_window_average;
 pub mod ses;
 pub mod simplex;

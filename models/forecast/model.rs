@@ -17,6 +17,7 @@ use super::poisson::Poisson;
 use super::pooled::level::{PooledLevel, SeriesEffects};
 use super::random_walk_with_drift::RandomWalkWithDrift;
 use super::seasonal_naive::SeasonalNaive;
+use super::seasonal_ses::SeasonalSes;
 use super::seasonal_window_average::SeasonalWindowAverage;
 use super::ses::Ses;
 use super::theta::{Theta, Variant};
@@ -195,6 +196,7 @@ models! {
         SeasonalNaive, "seasonal_naive", 0, SeasonalNaive, SeasonalNaive::fit;
         Mean, "mean", 0, MeanDemand, |history| Ok(MeanDemand::fit(history));
         Ses, "ses", 1, Ses, Ses::fit;
+        SeasonalSes, "seasonal_ses", 1, SeasonalSes, SeasonalSes::fit;
         EtsSeasonal, "ets_ana", 2, Ets, |history| Ets::fit(history, false);
         EtsDamped, "ets_aada", 4, Ets, |history| Ets::fit(history, true);
         Holt, "holt", 2, Ets, |history| Ets::fit_spec(history, EtsSpec::AAN);

@@ -3,6 +3,7 @@
 //! `cargo bench -p granary-models --bench models -- 730` fits each model to 64 daily series of 730
 //! days of the tests' retailer, on one thread, and prints microseconds a series.
 
+#[allow(dead_code)]
 #[path = "../tests/numerics/retail.rs"]
 mod retail;
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::memory::{Lost, PanelMemory, SeriesMemory, SeriesPlan, fingerprint};
 use super::partial::Training;
+use super::portfolio::is_yardstick;
 use crate::distribution::shape::SpreadShape;
 use crate::finding::{Code, Finding};
 use crate::forecast::demand_class::DemandClass;
@@ -44,7 +45,7 @@ impl Finisher<'_> {
     /// Fits what was decided to the whole history.
     pub fn finish(&self, i: usize, plan: SeriesPlan) -> Finished {
         let series = self.input.panel.series(i);
-        let demand = seen_demand(&self.training.panel.series(i));
+        let demand = self.demand(i, &plan);
         let category = self.input.meta[i].category as usize;
         // Effects are kept in single precision, so that what is read back is what was used.
         let beta: Option<Vec<f32>> = self.learned.map(|(learner, effects)| {
@@ -70,7 +71,7 @@ impl Finisher<'_> {
     /// Lets a remembered model take the days since, or fits it anew when it has lost its series.
     pub fn follow(&self, i: usize, memory: &SeriesMemory) -> (Finished, Option<Lost>) {
         let series = self.input.panel.series(i);
-        let demand = seen_demand(&self.training.panel.series(i));
+        let demand = self.demand(i, &memory.plan);
         let mut memory = memory.clone();
         if let Some(((learner, _), beta)) = self.learned.zip(memory.beta.as_deref()) {
             let seen = (memory.end - series.start).max(0) as usize;
@@ -81,6 +82,13 @@ impl Finisher<'_> {
         }
         let (forecast, findings) = self.forecast(i, &demand, &memory);
         (Finished { forecast, findings, memory: None }, None)
+    }
+
+    /// A yardstick has the days that were seen whole, everything else the partly available ones too.
+    fn demand(&self, i: usize, plan: &SeriesPlan) -> Vec<f64> {
+        let yardstick = plan.wanted.is_some_and(is_yardstick);
+        let panel = if yardstick { self.input.panel } else { &*self.training.panel };
+        seen_demand(&panel.series(i))
     }
 
     fn fit(&self, plan: &SeriesPlan, history: &History, findings: &mut Vec<Finding>) -> Ensemble {
@@ -119,7 +127,8 @@ impl Finisher<'_> {
         let SeriesMemory { plan, ensemble, .. } = memory;
         let mut findings = memory.findings.clone();
         let mut made = ensemble.forecast(self.horizon_days);
-        let whole_days = self.training.whole_days[i];
+        let yardstick = plan.wanted.is_some_and(is_yardstick);
+        let whole_days = if yardstick { 1.0 } else { self.training.whole_days[i] };
         made.iter_mut().for_each(|mean| *mean *= whole_days);
         let share = ensemble.pooled_share();
         let beta = memory.beta.as_deref().map(widened);

@@ -47,11 +47,19 @@ pub fn refit(
     let features = Features::new(input);
     let origins = origins(input.panel, config);
     let tried = config.partial.training(input.panel, config.season(), |i| origins[i].ends());
-    let mut trials =
-        run_trials(&tried.panel, &origins, config, &models, &named, &groups, &features);
+    let mut trials = run_trials(
+        input.panel,
+        &tried.panel,
+        &origins,
+        config,
+        &models,
+        &named,
+        &groups,
+        &features,
+    );
     let members = stack_members(&models, &config.portfolio());
     let series = trials.par_iter_mut().zip(&tried.whole_days);
-    series.for_each(|((_, trial), level)| trial.scale(*level));
+    series.for_each(|((_, trial), level)| trial.scale(&models, *level));
     let training = config.training(input.panel);
     let median: Vec<Blend> = DemandClass::ALL
         .iter()
@@ -327,6 +335,7 @@ fn origins(panel: &Panel, config: &ForecastConfig) -> Vec<Origins> {
 /// earliest cutoff of any series that is still current; one that ended long ago must not take
 /// everyone's recent days away.
 fn run_trials(
+    seen: &Panel,
     panel: &Panel,
     origins: &[Origins],
     config: &ForecastConfig,
@@ -354,13 +363,14 @@ fn run_trials(
                 let beta = learner.series_beta(i, groups.of[i], effects);
                 learner.series(i, groups.of[i], effects, &beta)
             });
+            let seen = seen_demand(&seen.series(i));
             let class = DemandClass::of(&demand);
             let asked = |model: Model| {
                 is_yardstick(model) || named.contains(&model) || tries(class, config.daily, model)
             };
             let history =
                 History { demand: &demand, seasons: &config.seasons, pooled: pooled.as_ref() };
-            (class, Trial::run(&history, models, origins[i], asked))
+            (class, Trial::run(&history, &seen, models, origins[i], asked))
         })
         .collect()
 }

@@ -1,5 +1,6 @@
 //! What every model would have forecast of one series at every cutoff.
 
+use super::portfolio::is_yardstick;
 use crate::forecast::blend::Blend;
 use crate::forecast::model::{History, Model, SEASON_DAYS};
 
@@ -54,9 +55,11 @@ pub struct Trial {
 impl Trial {
     /// Fits the models that are `asked` before the first cutoff and lets them follow the days to the
     /// later ones with the same parameters. The whole history is given; its pooled effects were
-    /// learned from days before the first cutoff only. Blends stay NaN, for [`Trial::fill`].
+    /// learned from days before the first cutoff only. Yardsticks have the days that were `seen`
+    /// whole and nothing else. Blends stay NaN, for [`Trial::fill`].
     pub fn run(
         whole: &History,
+        seen: &[f64],
         models: &[Model],
         origins: Origins,
         asked: impl Fn(Model) -> bool,
@@ -66,10 +69,10 @@ impl Trial {
         if origins.count == 0 {
             return trial;
         }
-        let demand = whole.demand;
         let mut out = vec![0.0; origins.horizon];
-        let history = History { demand: &demand[..origins.first], ..*whole };
         for (c, model) in models.iter().enumerate().filter(|(_, model)| asked(**model)) {
+            let demand = if is_yardstick(*model) { seen } else { whole.demand };
+            let history = History { demand: &demand[..origins.first], ..*whole };
             let Ok(mut fitted) = model.fit(&history) else { continue };
             for k in 0..origins.count {
                 if k > 0 {
@@ -84,9 +87,20 @@ impl Trial {
         trial
     }
 
-    /// Brings all forecasts to another level.
-    pub fn scale(&mut self, level: f64) {
-        self.means.iter_mut().for_each(|mean| *mean *= level as f32);
+    /// Brings forecasts to another level, but for the yardsticks'.
+    pub fn scale(&mut self, models: &[Model], level: f64) {
+        let of_model = self.origins.count * self.origins.horizon;
+        if of_model == 0 {
+            return;
+        }
+        for (means, _) in self
+            .means
+            .chunks_exact_mut(of_model)
+            .zip(models)
+            .filter(|(_, model)| !is_yardstick(**model))
+        {
+            means.iter_mut().for_each(|mean| *mean *= level as f32);
+        }
     }
 
     /// Fills in a blend of those of its members that have a forecast.

@@ -51,6 +51,10 @@ pub struct BacktestArgs {
     #[arg(long, value_name = "HOW", default_value = "calibrated",
           value_parser = ["calibrated", "expected", "missing"])]
     partial_days: String,
+    /// Whether a cutoff is one date for all series, or so many steps before each series' own end
+    /// [default: date; end for --freq 1, whose steps are no common time].
+    #[arg(long, value_name = "HOW", value_parser = ["date", "end"])]
+    align: Option<String>,
     /// Folder for forecasts.parquet, scores.parquet, scores.json and report.html.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -140,6 +144,10 @@ pub async fn run(global: &Global, args: BacktestArgs) -> anyhow::Result<Exit> {
         step: args.step.unwrap_or(args.horizon) as usize,
         seasons: (!args.season.is_empty())
             .then(|| args.season.iter().map(|&season| season as usize).collect()),
+        align_ends: match args.align.as_deref() {
+            Some(align) => align == "end",
+            None => args.freq == Freq::Step,
+        },
         partial_days: match args.partial_days.as_str() {
             "expected" => PartialDays::Expected,
             "missing" => PartialDays::Missing,

@@ -47,6 +47,8 @@ pub struct BacktestConfig {
     /// The frequency's usual ones without it.
     /// What a day on which the stock ran out tells.
     pub partial_days: PartialDays,
+    /// Whether cutoffs are counted from each series' own end.
+    pub align_ends: bool,
     pub seasons: Option<Vec<usize>>,
     /// The seasonal naive is always run beside them.
     pub models: Vec<Wanted>,
@@ -69,6 +71,7 @@ struct Settings<'a> {
     step: usize,
     seasons: &'a Option<Vec<usize>>,
     partial_days: PartialDays,
+    align_ends: bool,
     models: Vec<&'a str>,
     columns: &'a Columns,
 }
@@ -96,6 +99,7 @@ impl BacktestConfig {
             step: self.step,
             seasons: &self.seasons,
             partial_days: self.partial_days,
+            align_ends: self.align_ends,
             models: self.wanted().into_iter().map(Wanted::as_str).collect(),
             columns: &self.columns,
         };
@@ -135,10 +139,14 @@ fn backtest(
     on_note: &(dyn Fn(&str) + Send + Sync),
 ) -> anyhow::Result<Outcome> {
     on_stage("reading");
-    let table = read_table(&config.input, config.freq, &config.columns, &|rows| {
+    let mut table = read_table(&config.input, config.freq, &config.columns, &|rows| {
         on_stage(&format!("reading, {rows} rows"));
     })?;
     table.notes.iter().for_each(|note| on_note(note));
+    if config.align_ends {
+        table.align_ends();
+        on_note("cutoffs lie before each series' own end");
+    }
     let digest = crate::sources::digest(&config.input)?;
     let plan = Plan::new(
         &table,

@@ -75,11 +75,26 @@ pub struct LongTable {
     /// The last step with a value.
     pub last: i64,
     pub first: i64,
+    /// By how many steps each series was moved, see [`LongTable::align_ends`].
+    pub moved: Vec<i64>,
     pub books: Books,
     pub notes: Vec<String>,
 }
 
 impl LongTable {
+    /// Moves every series so that all end together, for a table whose steps are no common time. A
+    /// cutoff is then so many steps before each series' own end.
+    pub fn align_ends(&mut self) {
+        for series in 0..self.len() {
+            let rows = self.rows(series);
+            let observed = rows.clone().rev().find(|&row| !self.y[row].is_nan());
+            let Some(end) = observed.map(|row| self.step[row]) else { continue };
+            self.moved[series] = self.last - end;
+            self.step[rows].iter_mut().for_each(|step| *step += self.last - end);
+        }
+        self.first = self.step.iter().copied().min().unwrap_or(self.last);
+    }
+
     pub fn len(&self) -> usize {
         self.ids.len()
     }
@@ -149,6 +164,7 @@ pub fn settle(mut rows: Gathered, freq: Freq) -> anyhow::Result<LongTable> {
         future: step.iter().filter(|&&step| step > last).count() as u64,
     };
     Ok(LongTable {
+        moved: vec![0; rows.names.len()],
         clock,
         ids: rows.names,
         category: rows.category,

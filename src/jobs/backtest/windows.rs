@@ -306,6 +306,7 @@ mod tests {
 
     fn table(y: &[f64], price: &[f32]) -> LongTable {
         LongTable {
+            moved: vec![0],
             clock: Clock::of(Freq::Step, &[]),
             ids: vec!["a".into()],
             category: vec![0],

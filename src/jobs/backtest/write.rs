@@ -73,18 +73,19 @@ fn frame(
     let mut actual: Vec<Option<f64>> = Vec::with_capacity(rows);
     let mut values: [Vec<f64>; VALUES] = std::array::from_fn(|_| Vec::with_capacity(rows));
     for (at, one) in series.enumerate() {
+        let moved = table.moved[one];
         for (&cutoff, forecasts) in plan.cutoffs.iter().zip(blocks) {
             let from = actual.len();
             for step in 1..=shape.horizon as i64 {
                 let y = table.row_of(one, cutoff + step).map(|row| table.y[row]);
                 actual.push(y.filter(|y| !y.is_nan()));
-                labels.push(table.clock.label(cutoff + step));
+                labels.push(table.clock.label(cutoff + step - moved));
             }
             for _ in 1..shape.models {
                 actual.extend_from_within(from..from + shape.horizon);
                 labels.extend_from_within(from..from + shape.horizon);
             }
-            cutoffs.resize(from + block, table.clock.label(cutoff));
+            cutoffs.resize(from + block, table.clock.label(cutoff - moved));
             for wanted in &plan.wanted {
                 for _ in 0..shape.horizon {
                     ids.append_value(&*table.ids[one]);

@@ -60,6 +60,8 @@ pub fn refit(
     let members = stack_members(&models, &config.portfolio());
     let series = trials.par_iter_mut().zip(&tried.whole_days);
     series.for_each(|((_, trial), level)| trial.scale(&models, *level));
+    // Two panels beside the input's would be one too many for a large night.
+    drop(tried);
     let training = config.training(input.panel);
     let median: Vec<Blend> = DemandClass::ALL
         .iter()

@@ -47,16 +47,8 @@ pub fn refit(
     let features = Features::new(input);
     let origins = origins(input.panel, config);
     let tried = config.partial.training(input.panel, config.season(), |i| origins[i].ends());
-    let mut trials = run_trials(
-        input.panel,
-        &tried.panel,
-        &origins,
-        config,
-        &models,
-        &named,
-        &groups,
-        &features,
-    );
+    let past = Past { seen: input.panel, training: &tried.panel, origins: &origins };
+    let mut trials = run_trials(&past, config, &models, &named, &groups, &features);
     let members = stack_members(&models, &config.portfolio());
     let series = trials.par_iter_mut().zip(&tried.whole_days);
     series.for_each(|((_, trial), level)| trial.scale(&models, *level));
@@ -325,6 +317,15 @@ impl Groups {
     }
 }
 
+/// What the trials are made of.
+struct Past<'a> {
+    /// As it came.
+    seen: &'a Panel,
+    /// With partly available days made up for, as far as was known at each cutoff.
+    training: &'a Panel,
+    origins: &'a [Origins],
+}
+
 fn origins(panel: &Panel, config: &ForecastConfig) -> Vec<Origins> {
     let of = |i: usize| {
         let days = panel.series(i).len();
@@ -337,15 +338,14 @@ fn origins(panel: &Panel, config: &ForecastConfig) -> Vec<Origins> {
 /// earliest cutoff of any series that is still current; one that ended long ago must not take
 /// everyone's recent days away.
 fn run_trials(
-    seen: &Panel,
-    panel: &Panel,
-    origins: &[Origins],
+    past: &Past,
     config: &ForecastConfig,
     models: &[Model],
     named: &[Model],
     groups: &Groups,
     features: &Features,
 ) -> Vec<(DemandClass, Trial)> {
+    let Past { seen, training: panel, origins } = *past;
     let last = (0..panel.len()).map(|i| panel.series(i).end()).max().unwrap_or_default();
     let current = |i: &usize| last - panel.series(*i).end() <= CURRENT_DAYS;
     let cut = (0..panel.len())

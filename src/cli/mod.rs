@@ -72,7 +72,7 @@ enum Command {
     /// Run jobs when they are due and serve the plan as a web page.
     Serve(serve::ServeArgs),
     /// Forecast the past of a table of your own and score every model.
-    Backtest(backtest::BacktestArgs),
+    Backtest(Box<backtest::BacktestArgs>),
     /// Show the current plan.
     Plan(plan::PlanArgs),
     /// Why this quantity? Every step from history to the order line, or what a finding's code means.
@@ -93,7 +93,7 @@ impl Cli {
             Command::Import(args) => import::run(global, args).await,
             Command::Run(args) => run::run(global, args).await,
             Command::Serve(args) => serve::run(global, args).await,
-            Command::Backtest(args) => backtest::run(global, args).await,
+            Command::Backtest(args) => backtest::run(global, *args).await,
             Command::Plan(args) => plan::run(global, args).await,
             Command::Explain(args) => explain::run(global, args).await,
             Command::Export(args) => export::run(global, args).await,

@@ -3,9 +3,8 @@
 
 use std::sync::Arc;
 
-use super::memory::{Lost, PanelMemory, SeriesMemory, SeriesPlan, fingerprint};
+use super::memory::{PanelMemory, SeriesMemory, SeriesPlan, fingerprint};
 use super::partial::Training;
-use super::portfolio::is_yardstick;
 use crate::distribution::shape::SpreadShape;
 use crate::finding::{Code, Finding};
 use crate::forecast::demand_class::DemandClass;
@@ -64,30 +63,28 @@ impl Finisher<'_> {
         let past = fingerprint(&series, end);
         let key = self.input.meta[i].key;
         let memory = SeriesMemory { key, plan, ensemble, beta, end, past, findings };
-        let (forecast, findings) = self.forecast(i, &demand, &memory);
+        let (forecast, findings) = self.forecast(i, &demand, &memory, &memory.ensemble);
         Finished { forecast, findings, memory: Some(memory) }
     }
 
     /// Lets a remembered model take the days since, or fits it anew when it has lost its series.
-    pub fn follow(&self, i: usize, memory: &SeriesMemory) -> (Finished, Option<Lost>) {
+    pub fn follow(&self, i: usize, memory: &SeriesMemory) -> Finished {
         let series = self.input.panel.series(i);
         let demand = self.demand(i, &memory.plan);
-        let mut memory = memory.clone();
+        let mut ensemble = memory.ensemble.clone();
         if let Some(((learner, _), beta)) = self.learned.zip(memory.beta.as_deref()) {
-            let seen = (memory.end - series.start).max(0) as usize;
-            memory.ensemble.resume(&learner.factors(i, &widened(beta)), seen);
+            ensemble.resume(&learner.factors(i, &widened(beta), memory.seen(&series)));
         }
-        if let Err(lost) = memory.follow(&series, &demand) {
-            return (self.finish(i, memory.plan), Some(lost));
+        if memory.follow(&mut ensemble, &series, &demand).is_err() {
+            return self.finish(i, memory.plan.clone());
         }
-        let (forecast, findings) = self.forecast(i, &demand, &memory);
-        (Finished { forecast, findings, memory: None }, None)
+        let (forecast, findings) = self.forecast(i, &demand, memory, &ensemble);
+        Finished { forecast, findings, memory: None }
     }
 
     /// A yardstick has the days that were seen whole, everything else the partly available ones too.
     fn demand(&self, i: usize, plan: &SeriesPlan) -> Vec<f64> {
-        let yardstick = plan.wanted.is_some_and(is_yardstick);
-        let panel = if yardstick { self.input.panel } else { &*self.training.panel };
+        let panel = if plan.is_yardstick() { self.input.panel } else { &*self.training.panel };
         seen_demand(&panel.series(i))
     }
 
@@ -123,12 +120,12 @@ impl Finisher<'_> {
         i: usize,
         demand: &[f64],
         memory: &SeriesMemory,
+        ensemble: &Ensemble,
     ) -> (SkuForecast, Vec<Finding>) {
-        let SeriesMemory { plan, ensemble, .. } = memory;
+        let plan = &memory.plan;
         let mut findings = memory.findings.clone();
         let mut made = ensemble.forecast(self.horizon_days);
-        let yardstick = plan.wanted.is_some_and(is_yardstick);
-        let whole_days = if yardstick { 1.0 } else { self.training.whole_days[i] };
+        let whole_days = if plan.is_yardstick() { 1.0 } else { self.training.whole_days[i] };
         made.iter_mut().for_each(|mean| *mean *= whole_days);
         let share = ensemble.pooled_share();
         let beta = memory.beta.as_deref().map(widened);

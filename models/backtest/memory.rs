@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::panel::EffectRow;
+use super::portfolio::is_yardstick;
 use super::scores::ScoreRow;
 use crate::calendar::Day;
 use crate::distribution::count::CountDemand;
@@ -42,6 +43,12 @@ pub struct SeriesPlan {
     pub dispersion: f64,
     /// Whether it had days to be scored on.
     pub tried: bool,
+}
+
+impl SeriesPlan {
+    pub fn is_yardstick(&self) -> bool {
+        self.wanted.is_some_and(is_yardstick)
+    }
 }
 
 /// What the series of a panel share.
@@ -104,30 +111,37 @@ impl SeriesMemory {
         seen >= 0 && seen as usize <= series.len() && self.past == fingerprint(series, self.end)
     }
 
-    /// Takes the days since, in `demand` from its start on, and says whether the model still holds
-    /// its series by a two-sided CUSUM of standardised one-day errors.
+    /// History days of the series that it has seen.
+    pub fn seen(&self, series: &Series) -> usize {
+        (self.end - series.start).clamp(0, series.len() as i32) as usize
+    }
+
+    /// Lets a copy of its ensemble take the days since, in `demand` from the series' start on, and
+    /// says whether it still holds the series by a two-sided CUSUM of standardised one-day errors.
     ///
     /// # Errors
     /// When the past is another one, or the errors drift.
-    pub fn follow(&mut self, series: &Series, demand: &[f64]) -> Result<(), Lost> {
+    pub fn follow(
+        &self,
+        ensemble: &mut Ensemble,
+        series: &Series,
+        demand: &[f64],
+    ) -> Result<(), Lost> {
         if !self.knows(series) {
             return Err(Lost::PastChanged);
         }
-        let seen = (self.end - series.start) as usize;
         let (mut high, mut low) = (0.0f64, 0.0f64);
-        for &actual in &demand[seen..] {
+        for &actual in &demand[self.seen(series)..] {
             if !actual.is_nan() {
-                let day = CountDemand::new(self.ensemble.forecast(1)[0], self.plan.dispersion);
+                let day = CountDemand::new(ensemble.forecast(1)[0], self.plan.dispersion);
                 let deviation = day.variance().sqrt().max(0.5);
                 let score = (actual - day.mean()) / deviation;
                 let score = score.clamp(-ERROR_SCORE_MAX, ERROR_SCORE_MAX);
                 high = (high + score - DRIFT_SLACK).max(0.0);
                 low = (low - score - DRIFT_SLACK).max(0.0);
             }
-            self.ensemble.update(actual);
+            ensemble.update(actual);
         }
-        self.end = series.end();
-        self.past = fingerprint(series, self.end);
         if high.max(low) > DRIFT_LIMIT { Err(Lost::Drifted) } else { Ok(()) }
     }
 }
@@ -164,12 +178,16 @@ mod tests {
         SeriesMemory { key: 1, plan, ensemble, beta: None, end, past, findings: Vec::new() }
     }
 
+    fn follow(memory: &SeriesMemory, series: &Series, demand: &[f64]) -> Result<(), Lost> {
+        memory.follow(&mut memory.ensemble.clone(), series, demand)
+    }
+
     fn check(want: Result<(), Lost>, days: impl Fn(usize) -> f64) {
         let demand: Vec<f64> =
             (0..66).map(|t| if t < 60 { f64::from(20 + t as i32 % 3) } else { days(t) }).collect();
         let available = vec![1.0; demand.len()];
         let series = Series { start: Day(100), sold: &demand, available: &available };
-        assert_eq!(remembered(&demand, 60).follow(&series, &demand), want);
+        assert_eq!(follow(&remembered(&demand, 60), &series, &demand), want);
     }
 
     #[test]
@@ -185,14 +203,14 @@ mod tests {
     #[test]
     fn a_corrected_past_is_not_followed() {
         let demand: Vec<f64> = (0..70).map(|t| f64::from(t % 5)).collect();
-        let mut memory = remembered(&demand, 65);
+        let memory = remembered(&demand, 65);
         let mut corrected = demand.clone();
         corrected[50] += 1.0;
         let available = vec![1.0; demand.len()];
         let series = Series { start: Day(100), sold: &corrected, available: &available };
-        assert_eq!(memory.follow(&series, &corrected), Err(Lost::PastChanged));
+        assert_eq!(follow(&memory, &series, &corrected), Err(Lost::PastChanged));
         // A history that starts later is the same past, as long as the last days are there.
         let later = Series { start: Day(105), sold: &demand[5..], available: &available[5..] };
-        assert_eq!(remembered(&demand, 65).follow(&later, &demand[5..]), Ok(()));
+        assert_eq!(follow(&remembered(&demand, 65), &later, &demand[5..]), Ok(()));
     }
 }

@@ -164,8 +164,9 @@ pub fn forecast_by(
     config: &ForecastConfig,
     wanted: &[Wanted],
 ) -> Result<Vec<PanelForecast>, InputError> {
-    let nights = refit(input, config, wanted)?;
-    Ok(nights.into_iter().map(|night| night.forecast).collect())
+    input.check(config.horizon_days)?;
+    let features = Features::new(input);
+    Ok(refit(input, config, &features, wanted, |night| night.forecast))
 }
 
 /// A forecast and what to remember of it.
@@ -198,7 +199,7 @@ pub fn forecast_night(
     });
     match usable {
         Some(memory) => Ok(follow(input, config, &features, memory)),
-        None => Ok(refit(input, config, &[Wanted::Auto])?.remove(0)),
+        None => Ok(refit(input, config, &features, &[Wanted::Auto], |night| night).remove(0)),
     }
 }
 
@@ -237,7 +238,7 @@ fn follow(
     let finished = (0..input.panel.len())
         .into_par_iter()
         .map(|i| match memory.series.get(&input.meta[i].key) {
-            Some(series) => finisher.follow(i, series).0,
+            Some(series) => finisher.follow(i, series),
             None => {
                 let class = DemandClass::of(&seen_demand(&training.panel.series(i)));
                 finisher.finish(i, memory.panel.plans[class as usize].clone())

@@ -88,8 +88,15 @@ pub fn may_choose(class: DemandClass, model: Model) -> bool {
 }
 
 /// Scored beside everything, for forecast value added and as the last resort.
+pub const YARDSTICKS: [Model; 2] = [Model::SeasonalNaive, Model::Mean];
+
 pub fn is_yardstick(model: Model) -> bool {
-    matches!(model, Model::SeasonalNaive | Model::Mean)
+    YARDSTICKS.contains(&model)
+}
+
+/// Says little that better members of a blend don't say: the yardsticks, and Croston beside SBA.
+pub fn echoes(model: Model) -> bool {
+    is_yardstick(model) || model == Model::CrostonOptimized
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::judge::{Judge, Losses, PerClass};
 use super::memory::{PanelMemory, SeriesPlan};
 use super::panel::{EffectRow, ForecastConfig, Night, Wanted, gather, meaning};
 use super::partial::Training;
-use super::portfolio::{is_yardstick, may_choose, tries};
+use super::portfolio::{YARDSTICKS, echoes, is_yardstick, may_choose, tries};
 use super::scores::ScoreSums;
 use super::shapes::Shaper;
 use super::stack::stacked;
@@ -18,7 +18,7 @@ use super::trial::{Origins, Trial};
 use crate::distribution::shape::SpreadShape;
 use crate::forecast::blend::{Blend, Rule};
 use crate::forecast::demand_class::DemandClass;
-use crate::forecast::drivers::{ForecastInput, InputError};
+use crate::forecast::drivers::ForecastInput;
 use crate::forecast::model::{History, Model, seen_demand};
 use crate::forecast::pooled::features::Features;
 use crate::forecast::pooled::learn::{Effects, Learner};
@@ -27,14 +27,18 @@ use crate::series::Panel;
 /// A series is current when it ends within so many days of the panel's last day.
 const CURRENT_DAYS: i32 = 7;
 
-/// Puts every model on trial, chooses, and fits the choice of every series to everything.
-pub fn refit(
+/// Puts every model on trial, chooses, and fits the choice of every series to everything; `keep` is
+/// called on one of the wanted after the other, so that only what it keeps takes room. The input was
+/// checked, and `features` are its.
+pub fn refit<T>(
     input: &ForecastInput,
     config: &ForecastConfig,
+    features: &Features,
     wanted: &[Wanted],
-) -> Result<Vec<Night>, InputError> {
-    input.check(config.horizon_days)?;
-    let portfolio = if wanted.contains(&Wanted::Auto) { config.portfolio() } else { Vec::new() };
+    keep: impl Fn(Night) -> T,
+) -> Vec<T> {
+    let usable = config.portfolio();
+    let portfolio = if wanted.contains(&Wanted::Auto) { usable.as_slice() } else { &[] };
     let named: Vec<Model> = wanted
         .iter()
         .filter_map(|wanted| match wanted {
@@ -42,14 +46,13 @@ pub fn refit(
             Wanted::Model(model) => Some(*model),
         })
         .collect();
-    let models = candidates(portfolio.iter().chain(&named).copied(), &config.portfolio());
+    let models = candidates(portfolio.iter().chain(&named).copied(), &usable);
     let groups = Groups::new(input);
-    let features = Features::new(input);
     let origins = origins(input.panel, config);
     let tried = config.partial.training(input.panel, config.season(), |i| origins[i].ends());
     let past = Past { seen: input.panel, training: &tried.panel, origins: &origins };
-    let mut trials = run_trials(&past, config, &models, &named, &groups, &features);
-    let members = stack_members(&models, &config.portfolio());
+    let mut trials = run_trials(&past, config, &models, &named, &groups, features);
+    let members = stack_members(&models, &usable);
     let series = trials.par_iter_mut().zip(&tried.whole_days);
     series.for_each(|((_, trial), level)| trial.scale(&models, *level));
     // Two panels beside the input's would be one too many for a large night.
@@ -57,21 +60,17 @@ pub fn refit(
     let training = config.training(input.panel);
     let median: Vec<Blend> = DemandClass::ALL
         .iter()
-        .map(|&class| median_blend(&models, &config.portfolio(), class, config.daily))
+        .map(|&class| median_blend(&models, &usable, class, config.daily))
         .collect();
     let (losses, dispersion, weighted) =
         try_blends(input, &models, &members, &median, config.daily, &mut trials);
     let judge = Judge { panel: input.panel, models: &models, trials: &trials };
     let ends: Vec<usize> = (0..input.panel.len()).map(|i| input.panel.series(i).len()).collect();
-    let learner = Learner {
-        panel: &training.panel,
-        features: &features,
-        ends: &ends,
-        members: &groups.members,
-    };
+    let learner =
+        Learner { panel: &training.panel, features, ends: &ends, members: &groups.members };
     let effects = models.contains(&Model::Pooled).then(|| learner.learn());
     let effect_rows =
-        effects.as_ref().map_or_else(Vec::new, |effects| effect_rows(input, &features, effects));
+        effects.as_ref().map_or_else(Vec::new, |effects| effect_rows(input, features, effects));
     let settled = Settled {
         input,
         training: &training,
@@ -81,7 +80,7 @@ pub fn refit(
         dispersion: &dispersion,
         learned: effects.as_ref().map(|effects| (&learner, effects)),
         memory: PanelMemory {
-            fingerprint: meaning(input, config, &features),
+            fingerprint: meaning(input, config, features),
             models: models.clone(),
             median,
             weighted,
@@ -93,7 +92,7 @@ pub fn refit(
             scores: Vec::new(),
         },
     };
-    Ok(wanted.iter().map(|wanted| settled.night(*wanted, &portfolio)).collect())
+    wanted.iter().map(|wanted| keep(settled.night(*wanted, portfolio))).collect()
 }
 
 /// What all wanted forecasts of a panel have in common.
@@ -236,14 +235,13 @@ fn make_choices(
     portfolio: &[Model],
     daily: bool,
 ) -> Vec<Option<Choice>> {
+    let routed = |class, model| portfolio.contains(&model) && tries(class, daily, model);
     // What else was asked for by name must not move the choice.
     let own: Vec<Vec<f64>> = losses
         .par_iter()
         .zip(judge.trials)
         .map(|(losses, (class, _))| {
-            let usable = |model: Model| {
-                is_yardstick(model) || portfolio.contains(&model) && tries(*class, daily, model)
-            };
+            let usable = |model: Model| is_yardstick(model) || routed(*class, model);
             let of = losses.loss.iter().zip(judge.models);
             of.map(|(&loss, &model)| if usable(model) { loss } else { f64::NAN }).collect()
         })
@@ -257,8 +255,7 @@ fn make_choices(
         .map(|((losses, own), (class, _))| {
             choose(own, losses.days, &averages[*class as usize], &parameters, |c| {
                 let model = judge.models[c];
-                let tried = tries(*class, daily, model) && portfolio.contains(&model);
-                tried && may_choose(*class, model)
+                routed(*class, model) && may_choose(*class, model)
             })
         })
         .collect()
@@ -266,8 +263,7 @@ fn make_choices(
 
 /// What is wanted, and what is always scored beside it, in the registry's order.
 fn candidates(wanted: impl Iterator<Item = Model>, portfolio: &[Model]) -> Vec<Model> {
-    let beside = [Model::SeasonalNaive, Model::Mean];
-    let mut models: Vec<Model> = wanted.chain(beside).filter(|m| *m != Model::Launch).collect();
+    let mut models: Vec<Model> = wanted.chain(YARDSTICKS).filter(|m| *m != Model::Launch).collect();
     if models.iter().any(|model| model.is_blend()) {
         models.extend(portfolio);
     }
@@ -281,8 +277,7 @@ fn candidates(wanted: impl Iterator<Item = Model>, portfolio: &[Model]) -> Vec<M
 fn stack_members(models: &[Model], portfolio: &[Model]) -> Vec<usize> {
     let pooled = portfolio.contains(&Model::Pooled);
     let is_member = |model: Model| {
-        let naive = matches!(model, Model::SeasonalNaive | Model::Mean | Model::CrostonOptimized);
-        portfolio.contains(&model) && !model.is_blend() && !(pooled && naive)
+        portfolio.contains(&model) && !model.is_blend() && !(pooled && echoes(model))
     };
     (0..models.len()).filter(|&c| is_member(models[c])).collect()
 }
@@ -294,7 +289,7 @@ fn median_blend(models: &[Model], portfolio: &[Model], class: DemandClass, daily
         portfolio.contains(model)
             && !model.is_blend()
             && tries(class, daily, *model)
-            && !matches!(model, Model::SeasonalNaive | Model::Mean | Model::CrostonOptimized)
+            && !echoes(*model)
     };
     let weights = models.iter().map(|model| f64::from(u8::from(is_member(model)))).collect();
     Blend { rule: Rule::Median, weights }

@@ -7,7 +7,7 @@ use super::choose::Choice;
 use super::judge::{Judge, PerClass};
 use crate::distribution::LEVELS;
 use crate::distribution::count::CountDemand;
-use crate::distribution::paths::mix;
+use crate::distribution::paths::{mix, unit};
 use crate::distribution::shape::{Shift, SpreadShape, Stage};
 use crate::forecast::demand_class::DemandClass;
 
@@ -186,8 +186,7 @@ fn shift(places: &[f64], prior: &Shift, prior_values: f64) -> Shift {
 
 /// A number in (0, 1) that only depends on the series and the count, so that a run repeats itself.
 fn uniform(key: u64, n: usize) -> f64 {
-    let bits = mix(key ^ mix(n as u64 + 1)) >> 11;
-    (bits as f64 + 0.5) / (1u64 << 53) as f64
+    unit(key ^ mix(n as u64 + 1))
 }
 
 #[cfg(test)]

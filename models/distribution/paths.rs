@@ -153,6 +153,11 @@ pub(crate) fn mix(mut x: u64) -> u64 {
     x ^ (x >> 31)
 }
 
+/// A number in (0, 1) for each `x`.
+pub(crate) fn unit(x: u64) -> f64 {
+    ((mix(x) >> 11) as f64 + 0.5) / (1u64 << 53) as f64
+}
+
 /// SplitMix64 with normal deviates by Box and Muller.
 struct Random {
     state: u64,
@@ -164,11 +169,10 @@ impl Random {
         Random { state: mix(seed), spare: None }
     }
 
-    /// In (0, 1).
     fn uniform(&mut self) -> f64 {
-        let bits = mix(self.state) >> 11;
+        let drawn = unit(self.state);
         self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        (bits as f64 + 0.5) / (1u64 << 53) as f64
+        drawn
     }
 
     fn normal(&mut self) -> f64 {

@@ -72,11 +72,11 @@ impl Ensemble {
         pooled.map(|(_, weight)| weight).sum::<f64>() / total
     }
 
-    /// Gives the pooled model tonight's factors, which start `seen` steps before its next step.
-    pub fn resume(&mut self, factors: &[f32], seen: usize) {
+    /// Gives the pooled model tonight's factors, which start with its next step.
+    pub fn resume(&mut self, factors: &[f32]) {
         for (fitted, _) in &mut self.parts {
             if let FittedModel::Pooled(level) = fitted {
-                level.resume(factors.to_vec(), seen);
+                level.resume(factors.to_vec());
             }
         }
     }

@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use granary_models::calendar::Day;
 
-use crate::export::svg::{escaped, nice_step, tick_label};
+use crate::export::svg::{escaped, level, open, path, tick_label, ticks};
 
 const WIDTH: f64 = 960.0;
 const HEIGHT: f64 = 280.0;
@@ -77,15 +77,7 @@ impl Chart {
     }
 
     fn write(&self, out: &mut String, scale: &Scale) -> std::fmt::Result {
-        let id = self.id;
-        write!(
-            out,
-            "<svg class=\"chart\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" \
-             aria-labelledby=\"{id}-title {id}-desc\"><title id=\"{id}-title\">{}</title>\
-             <desc id=\"{id}-desc\">{}</desc>",
-            escaped(&self.title),
-            escaped(&self.description)
-        )?;
+        open(out, (WIDTH, HEIGHT), self.id, &self.title, &self.description)?;
         self.write_axes(out, scale)?;
         for layer in &self.layers {
             write_layer(out, scale, layer)?;
@@ -106,17 +98,8 @@ impl Chart {
 
     fn write_axes(&self, out: &mut String, scale: &Scale) -> std::fmt::Result {
         for &tick in &scale.ticks {
-            let y = scale.y(tick);
             let class = if tick == 0.0 { "axis" } else { "grid" };
-            write!(
-                out,
-                "<line class=\"{class}\" x1=\"{LEFT}\" x2=\"{}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>\
-                 <text class=\"tick\" x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
-                WIDTH - RIGHT,
-                LEFT - 6.0,
-                y + 3.5,
-                tick_label(tick)
-            )?;
+            level(out, class, (LEFT, WIDTH - RIGHT), scale.y(tick), &tick_label(tick))?;
         }
         let weeks = (self.days as f64 / 7.0 / 10.0).ceil().max(1.0) as i32;
         let monday = (7 - self.first.weekday() as i32) % 7;
@@ -164,10 +147,7 @@ impl Scale {
         if high == low {
             high = low + 1.0;
         }
-        let tick = nice_step((high - low) / 5.0);
-        let first = (low / tick).floor();
-        let count = ((high / tick).ceil() - first).clamp(1.0, 20.0) as i32;
-        let ticks: Vec<f64> = (0..=count).map(|n| (first + f64::from(n)) * tick).collect();
+        let ticks = ticks(low, high, 5.0, 20.0);
         Scale {
             step: (WIDTH - LEFT - RIGHT) / chart.days as f64,
             low: ticks[0],
@@ -187,6 +167,16 @@ impl Scale {
     fn y(&self, value: f64) -> f64 {
         let share = (value.clamp(self.low, self.high) - self.low) / (self.high - self.low);
         HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM)
+    }
+
+    /// Places in the drawing of the values that are there, counted from day `from`.
+    fn placed<'a>(
+        &self,
+        from: usize,
+        values: impl Iterator<Item = (usize, &'a f64)>,
+    ) -> impl Iterator<Item = (f64, f64)> {
+        let seen = values.filter(|(_, value)| value.is_finite());
+        seen.map(move |(day, &value)| (self.middle(from + day), self.y(value)))
     }
 }
 
@@ -208,14 +198,13 @@ fn write_layer(out: &mut String, scale: &Scale, layer: &Layer) -> std::fmt::Resu
         }
         Layer::Band { from, low, high, class } => {
             write!(out, "<path class=\"{class}\" d=\"")?;
-            write_points(out, scale, *from, high.iter().copied().enumerate(), 'M')?;
-            let back = low.iter().copied().enumerate().rev();
-            write_points(out, scale, *from, back, 'L')?;
+            path(out, scale.placed(*from, high.iter().enumerate()), 'M')?;
+            path(out, scale.placed(*from, low.iter().enumerate().rev()), 'L')?;
             out.write_str("Z\"/>")?;
         }
         Layer::Line { from, values, class } => {
             write!(out, "<path class=\"{class}\" d=\"")?;
-            write_points(out, scale, *from, values.iter().copied().enumerate(), 'M')?;
+            path(out, scale.placed(*from, values.iter().enumerate()), 'M')?;
             out.write_str("\"/>")?;
         }
         Layer::Marks { days, class } => {
@@ -247,21 +236,6 @@ fn write_layer(out: &mut String, scale: &Scale, layer: &Layer) -> std::fmt::Resu
                 escaped(label)
             )?;
         }
-    }
-    Ok(())
-}
-
-fn write_points(
-    out: &mut String,
-    scale: &Scale,
-    from: usize,
-    points: impl Iterator<Item = (usize, f64)>,
-    first: char,
-) -> std::fmt::Result {
-    let mut command = first;
-    for (day, value) in points.filter(|(_, value)| value.is_finite()) {
-        write!(out, "{command}{:.1} {:.1}", scale.middle(from + day), scale.y(value))?;
-        command = 'L';
     }
     Ok(())
 }

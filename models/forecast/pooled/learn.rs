@@ -139,7 +139,7 @@ impl Learner<'_> {
         effects: &Effects,
         beta: &[f64],
     ) -> SeriesEffects {
-        let factors = self.factors(i, beta);
+        let factors = self.factors(i, beta, 0);
         let demand: Vec<f64> = self.demand(i);
         let alpha = choose_alpha(&demand, &factors, &effects.alpha_loss[category]);
         SeriesEffects { factors, alpha }
@@ -185,11 +185,11 @@ impl Learner<'_> {
         demand
     }
 
-    /// `exp(x * beta)` over history and horizon.
-    pub fn factors(&self, i: usize, beta: &[f64]) -> Vec<f32> {
+    /// `exp(x * beta)` over history and horizon, from history day `from` on.
+    pub fn factors(&self, i: usize, beta: &[f64], from: usize) -> Vec<f32> {
         let series = self.features.series(i);
         let mut row = Row::new();
-        (0..series.len())
+        (from..series.len())
             .map(|t| {
                 series.row(t, &mut row);
                 log_factor(&row, beta).exp() as f32
@@ -300,7 +300,9 @@ impl Learner<'_> {
         let sample = self.sample(members, CATEGORY_ROWS_MAX / 8);
         let per_series: Vec<([f64; ALPHAS.len()], f64)> = sample
             .par_iter()
-            .map(|&i| alpha_losses(&self.demand(i), &self.factors(i, &effects.category[category])))
+            .map(|&i| {
+                alpha_losses(&self.demand(i), &self.factors(i, &effects.category[category], 0))
+            })
             .collect();
         let mut total = ([0.0; ALPHAS.len()], 0.0);
         for (losses, _) in per_series.iter().filter(|(_, windows)| *windows > 0.0) {

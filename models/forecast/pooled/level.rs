@@ -54,10 +54,10 @@ impl PooledLevel {
         Ok(fitted)
     }
 
-    /// Goes on with tonight's factors, of which `seen` belong to days it has had.
-    pub fn resume(&mut self, factors: Vec<f32>, seen: usize) {
+    /// Goes on with tonight's factors, the first of which is the next day's.
+    pub fn resume(&mut self, factors: Vec<f32>) {
         self.factors = factors;
-        self.next = seen;
+        self.next = 0;
     }
 
     pub fn level(&self) -> f64 {

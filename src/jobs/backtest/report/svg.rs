@@ -2,7 +2,7 @@
 
 use std::fmt::{Result, Write};
 
-use crate::export::svg::{escaped, nice_step, tick_label};
+use crate::export::svg::{escaped, level, open, path, tick_label, ticks};
 
 /// Narrow enough to stay legible on half a page and on a phone.
 const WIDTH: f64 = 540.0;
@@ -66,10 +66,7 @@ impl Scale {
         if high <= low {
             high = low + 1.0;
         }
-        let tick = nice_step((high - low) / 4.0);
-        let first = (low / tick).floor();
-        let count = ((high / tick).ceil() - first).clamp(1.0, 12.0) as i32;
-        let ticks = (0..=count).map(|n| (first + f64::from(n)) * tick).collect();
+        let ticks = ticks(low, high, 4.0, 12.0);
         let to = if plot.to > plot.from { plot.to } else { plot.from + 1.0 };
         Scale { from: plot.from, to, ticks }
     }
@@ -83,6 +80,15 @@ impl Scale {
         let share = (value.clamp(low, high) - low) / (high - low);
         HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM)
     }
+
+    /// Places in the drawing of the points that have a value.
+    fn placed<'a>(
+        &self,
+        points: impl Iterator<Item = &'a (f64, f64)>,
+    ) -> impl Iterator<Item = (f64, f64)> {
+        let seen = points.filter(|(_, value)| value.is_finite());
+        seen.map(|&(at, value)| (self.x(at), self.y(value)))
+    }
 }
 
 impl Plot {
@@ -94,15 +100,7 @@ impl Plot {
     }
 
     fn write(&self, out: &mut String, scale: &Scale) -> Result {
-        let id = &self.id;
-        write!(
-            out,
-            "<svg class=\"chart\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" \
-             aria-labelledby=\"{id}-title {id}-desc\"><title id=\"{id}-title\">{}</title>\
-             <desc id=\"{id}-desc\">{}</desc>",
-            escaped(&self.title),
-            escaped(&self.description)
-        )?;
+        open(out, (WIDTH, HEIGHT), &self.id, &self.title, &self.description)?;
         self.write_axes(out, scale)?;
         for &at in &self.dividers {
             let x = scale.x(at);
@@ -114,8 +112,8 @@ impl Plot {
         }
         for band in &self.bands {
             write!(out, "<path class=\"{}\" d=\"", band.class)?;
-            write_points(out, scale, band.high.iter().copied(), 'M')?;
-            write_points(out, scale, band.low.iter().rev().copied(), 'L')?;
+            path(out, scale.placed(band.high.iter()), 'M')?;
+            path(out, scale.placed(band.low.iter().rev()), 'L')?;
             out.write_str("Z\"/>")?;
         }
         for line in &self.lines {
@@ -144,20 +142,12 @@ impl Plot {
 
     fn write_axes(&self, out: &mut String, scale: &Scale) -> Result {
         for (n, &tick) in scale.ticks.iter().enumerate() {
-            let y = scale.y(tick);
             let class = if n == 0 || tick == 0.0 { "axis" } else { "grid" };
             let label = match self.percent {
                 true => format!("{}%", tick_label(tick * 100.0)),
                 false => tick_label(tick),
             };
-            write!(
-                out,
-                "<line class=\"{class}\" x1=\"{LEFT}\" x2=\"{}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>\
-                 <text class=\"tick\" x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{label}</text>",
-                WIDTH - RIGHT,
-                LEFT - 6.0,
-                y + 3.5
-            )?;
+            level(out, class, (LEFT, WIDTH - RIGHT), scale.y(tick), &label)?;
         }
         let mut free = 0.0;
         for (at, label) in &self.labels {
@@ -181,20 +171,6 @@ impl Plot {
         }
         Ok(())
     }
-}
-
-fn write_points(
-    out: &mut String,
-    scale: &Scale,
-    points: impl Iterator<Item = (f64, f64)>,
-    first: char,
-) -> Result {
-    let mut command = first;
-    for (at, value) in points.filter(|(_, value)| value.is_finite()) {
-        write!(out, "{command}{:.1} {:.1}", scale.x(at), scale.y(value))?;
-        command = 'L';
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ fn decide(horizon: usize, target: Target, life: Option<u32>) -> f64 {
     let lead_time = LeadTime::from_weights(&[0., 0., 1., 4., 8., 4., 2., 1.]).expect("weights");
     let (mut matrix, mut receipts) = (PathMatrix::default(), PathMatrix::default());
     let (mut window, mut lack, mut scratch) = (Window::default(), Needs::default(), Vec::new());
-    let opening = Opening { net: 60, unlotted: 60, lots: Vec::new(), shelf_life_days: life };
+    let opening = Opening { net: 60, unlotted: 60, shelf_life_days: life, ..Opening::default() };
     let money = UnitMoney { margin_and_penalty: 40.0, holding_per_day: 0.1, left_over: 5.0 };
     quiet_us(2_000, || {
         matrix.reset(PATHS, horizon, 0.0);
@@ -76,10 +76,7 @@ fn whole_items(items: usize, horizon: usize) -> f64 {
         pack_uom: "case".to_owned(),
         unit_cost_minor: 250,
         currency: "EUR".to_owned(),
-        price_breaks: Vec::new(),
-        shelf_life_days: None,
-        capacity_qty: None,
-        closed: Vec::new(),
+        ..SupplyTerms::default()
     };
     let item = ItemSupply {
         item_id: "A".to_owned(),

@@ -16,6 +16,7 @@ use serde::Serialize;
 
 use crate::calendar::Day;
 use crate::finding::Finding;
+use crate::plan::choice::Choice;
 use crate::plan::line::{LineFacts, LineState, ReorderLine, line_key, order_units};
 use crate::plan_sku::replenish::Replenish;
 use crate::policy::reason::ReasonStep;
@@ -23,6 +24,7 @@ use crate::policy::terms::SupplyKind;
 
 pub use input::{
     BadSetting, ItemStatus, ItemSupply, LocationKind, LocationSupply, Lot, OpenOrder, PlanConfig,
+    Returns,
 };
 pub use stage::Scratch;
 
@@ -64,6 +66,8 @@ pub struct Line {
     /// Days of history behind the forecast; `None` where the location does not sell.
     pub history_days: Option<u32>,
     pub reason: Vec<ReasonStep>,
+    /// See [`crate::plan::line::ReorderLine::choice`].
+    pub choice: Choice,
 }
 
 impl Line {
@@ -110,7 +114,12 @@ impl Line {
                 multiple: self.multiple,
                 fill_without: self.fill_without,
                 fill_with: self.fill_with,
+                category: item.category.clone(),
+                weight_g: item.weight_g,
+                volume_ml: item.volume_ml,
+                per_base: item.unit.per_base(),
             },
+            choice: self.choice.clone(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::calendar::Day;
 use crate::finding::Code;
+use crate::plan::choice::Choice;
 use crate::policy::reason::ReasonStep;
 use crate::policy::terms::SupplyKind;
 use crate::policy::unit::QtyUnit;
@@ -79,6 +80,10 @@ pub struct ReorderLine {
     /// The gate that holds the line.
     pub held_because: Option<Code>,
     pub facts: LineFacts,
+    /// Empty unless [`PlanConfig::with_choices`] asks for it.
+    ///
+    /// [`PlanConfig::with_choices`]: crate::plan_sku::PlanConfig::with_choices
+    pub choice: Choice,
 }
 
 /// What the gates compare a line with; smallest units.
@@ -93,6 +98,12 @@ pub struct LineFacts {
     pub multiple: i64,
     pub fill_without: f64,
     pub fill_with: f64,
+    pub category: String,
+    /// Per base unit, where known.
+    pub weight_g: Option<i64>,
+    pub volume_ml: Option<i64>,
+    /// Smallest units in a base unit.
+    pub per_base: i64,
 }
 
 /// What identifies a line: the same facts give the same key on every re-run of a business date,

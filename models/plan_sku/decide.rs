@@ -2,6 +2,7 @@
 
 use crate::calendar::Day;
 use crate::finding::{Code, Finding};
+use crate::plan::choice::Choice;
 use crate::plan_sku::Line;
 use crate::plan_sku::input::{ItemSupply, PlanConfig};
 use crate::plan_sku::stage::{Scratch, Stage, set_window};
@@ -450,6 +451,7 @@ impl Decision {
                 .reduce(i64::saturating_add),
             history_days: histories().map(|h| h.len() as u32).max(),
             reason: self.final_reason(item),
+            choice: Choice::default(),
         }
     }
 }

@@ -9,8 +9,8 @@ use crate::distribution::DemandPaths;
 use crate::finding::{Code, Finding};
 use crate::policy::lead_time::LeadTime;
 use crate::policy::order::Target;
-use crate::policy::projection::{LotLeft, Opening, Shortage};
-use crate::policy::terms::SupplyTerms;
+use crate::policy::projection::{Issue, LotLeft, Opening, Shortage};
+use crate::policy::terms::{ClosedWindow, Delivered, SupplyTerms};
 use crate::policy::unit::QtyUnit;
 use crate::series::Series;
 
@@ -56,9 +56,26 @@ pub struct ItemSupply<'a> {
     pub shelf_life_days: Option<u32>,
     pub status: ItemStatus,
     pub shortage: Shortage,
+    pub issue: Issue,
+    pub category: String,
+    /// Per base unit; `None`: not known, and no container limit counts it.
+    pub weight_g: Option<i64>,
+    pub volume_ml: Option<i64>,
+    pub returns: Returns,
     /// `None`: the job's.
     pub target: Option<Target>,
     pub locations: Vec<LocationSupply<'a>>,
+}
+
+/// What comes back from shoppers and can be sold again.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Returns {
+    /// Share of what is sold that comes back, 0..1.
+    pub share: f64,
+    /// Share of that which can be sold again, 0..=1.
+    pub resaleable: f64,
+    /// From the sale until it is for sale again.
+    pub delay_days: u32,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -78,6 +95,14 @@ pub struct LocationSupply<'a> {
     pub terms: Vec<SupplyTerms>,
     /// `None`: unlimited.
     pub capacity_qty: Option<i64>,
+    /// What must stand on the shelf whatever the demand.
+    pub presentation_min_qty: i64,
+    /// What a centre keeps back when others ask.
+    pub reserve_qty: i64,
+    /// Stock here of the item that this one supersedes: it sells first, to the same demand.
+    pub predecessor_qty: i64,
+    /// Days on which nothing is received here.
+    pub closed: Vec<ClosedWindow>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +124,28 @@ pub struct OpenOrder {
     pub expected_on: Option<Day>,
     /// Of its supplier, for orders that are past their date or have none.
     pub lead_time: LeadTime,
+    pub supplier_id: String,
+    /// Per base unit; `None`: the item's.
+    pub unit_cost_minor: Option<i64>,
+    /// How much of what is still to come will come.
+    pub delivered: Delivered,
+}
+
+impl Default for OpenOrder {
+    /// Nothing, from nobody, there at once.
+    fn default() -> OpenOrder {
+        OpenOrder {
+            po_id: String::new(),
+            line_no: String::new(),
+            qty: 0,
+            ordered_on: None,
+            expected_on: None,
+            lead_time: LeadTime::fixed(0),
+            supplier_id: String::new(),
+            unit_cost_minor: None,
+            delivered: Delivered::default(),
+        }
+    }
 }
 
 /// What holds for all items of a job.
@@ -116,6 +163,14 @@ pub struct PlanConfig {
     pub disposal_cost: f64,
     /// A price break may not buy more than this many days of demand.
     pub price_break_cover_days: f64,
+    /// Open orders that are due within so many days are left as they are.
+    pub freeze_days: u32,
+    /// Stock of which nothing was sold for so many days is dead.
+    pub dead_stock_days: u32,
+    /// Whether lines carry their [`Choice`]: needed where budgets or other shared limits hold.
+    ///
+    /// [`Choice`]: crate::plan::choice::Choice
+    pub with_choices: bool,
 }
 
 impl Default for PlanConfig {
@@ -127,6 +182,9 @@ impl Default for PlanConfig {
             default_margin: 0.3,
             disposal_cost: 0.0,
             price_break_cover_days: 60.0,
+            freeze_days: 0,
+            dead_stock_days: 180,
+            with_choices: false,
         }
     }
 }
@@ -246,7 +304,8 @@ pub(super) fn check(item: &ItemSupply, at: usize, today: Day) -> (Node, Vec<Find
     let in_lots: i64 = lots.iter().map(|lot| lot.qty).sum();
     let shelf_life_days =
         terms.first().and_then(|terms| terms.shelf_life_days).or(item.shelf_life_days);
-    let opening = Opening { net, lots, unlotted: usable - in_lots, shelf_life_days };
+    let issue = item.issue;
+    let opening = Opening { net, lots, unlotted: usable - in_lots, shelf_life_days, issue };
     let node = Node {
         on_hand: usable,
         reserved,

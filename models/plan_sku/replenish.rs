@@ -2,6 +2,7 @@
 
 use crate::calendar::Day;
 use crate::finding::{Code, Finding};
+use crate::plan::choice::Choice;
 use crate::plan_sku::allot::{Claim, allot};
 use crate::plan_sku::decide::{Ask, Decision, decide, lot_of};
 use crate::plan_sku::input::{ItemSupply, PlanConfig, Planned};
@@ -422,6 +423,7 @@ impl<'a> Replenish<'a> {
             largest_demand_seen: None,
             history_days: None,
             reason: reason.steps(),
+            choice: Choice::default(),
         }
     }
 }

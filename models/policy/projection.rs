@@ -15,6 +15,16 @@ pub enum Shortage {
     BackOrdered,
 }
 
+/// Which of the goods that expire leave the shelf first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Issue {
+    /// The soonest to expire.
+    #[default]
+    Fifo,
+    /// The latest: shoppers reach for the freshest.
+    Lifo,
+}
+
 /// Paths and days that are turned from path-major to day-major at once.
 const TILE: usize = 8;
 
@@ -192,6 +202,7 @@ pub struct Opening {
     pub unlotted: i64,
     /// Days for sale of goods still to be received; `None`: they do not expire.
     pub shelf_life_days: Option<u32>,
+    pub issue: Issue,
 }
 
 impl Opening {

@@ -42,6 +42,37 @@ pub struct PriceBreak {
     pub unit_cost_minor: i64,
 }
 
+/// Which units a price tier holds for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BreakKind {
+    /// From its threshold on, for every unit of the order.
+    #[default]
+    AllUnits,
+    /// Only for the units from its threshold on.
+    Incremental,
+}
+
+/// How much of an order comes: with probability `whole` all of it, otherwise the share `part`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Delivered {
+    /// 0..=1.
+    pub whole: f64,
+    /// 0..=1.
+    pub part: f64,
+}
+
+impl Default for Delivered {
+    fn default() -> Delivered {
+        Delivered { whole: 1.0, part: 1.0 }
+    }
+}
+
+impl Delivered {
+    pub fn mean(self) -> f64 {
+        self.whole + (1.0 - self.whole) * self.part
+    }
+}
+
 /// One row of `supply_terms`, with its lead time learned.
 #[derive(Clone, Debug)]
 pub struct SupplyTerms {
@@ -67,11 +98,51 @@ pub struct SupplyTerms {
     /// ISO 4217.
     pub currency: String,
     pub price_breaks: Vec<PriceBreak>,
+    pub break_kind: BreakKind,
+    /// Freight, duty and handling per base unit, on top of the price.
+    pub landed_cost_minor: i64,
+    /// Once per order line: set-up, paperwork, the truck of a transfer.
+    pub fixed_cost_minor: i64,
+    /// Weekdays on which an order may leave, Monday first.
+    pub order_weekdays: [bool; 7],
+    /// Tonight's lines are released after the supplier's cut-off, and count as ordered a day later.
+    pub misses_cut_off: bool,
+    /// Learned from received orders.
+    pub delivered: Delivered,
     /// Days for sale from receipt, of goods from this source.
     pub shelf_life_days: Option<u32>,
     /// The most that one order may hold, smallest units.
     pub capacity_qty: Option<i64>,
     pub closed: Vec<ClosedWindow>,
+}
+
+impl Default for SupplyTerms {
+    /// Bought from nobody, there at once, reviewed every day, without limits.
+    fn default() -> SupplyTerms {
+        SupplyTerms {
+            kind: SupplyKind::Purchase,
+            priority: 1,
+            supplier_id: String::new(),
+            source: None,
+            lead_time: LeadTime::fixed(0),
+            review_days: 1,
+            moq: 0,
+            multiple: 1,
+            pack_uom: String::new(),
+            unit_cost_minor: 0,
+            currency: String::new(),
+            price_breaks: Vec::new(),
+            break_kind: BreakKind::AllUnits,
+            landed_cost_minor: 0,
+            fixed_cost_minor: 0,
+            order_weekdays: [true; 7],
+            misses_cut_off: false,
+            delivered: Delivered::default(),
+            shelf_life_days: None,
+            capacity_qty: None,
+            closed: Vec::new(),
+        }
+    }
 }
 
 impl SupplyTerms {

@@ -29,10 +29,7 @@ pub fn purchase(lead_time_days: u32, review_days: u32) -> SupplyTerms {
         pack_uom: String::new(),
         unit_cost_minor: 100,
         currency: "EUR".to_owned(),
-        price_breaks: Vec::new(),
-        shelf_life_days: None,
-        capacity_qty: None,
-        closed: Vec::new(),
+        ..SupplyTerms::default()
     }
 }
 
@@ -74,5 +71,6 @@ pub fn open_order(po_id: &str, qty: i64, ordered: i32, due: i32) -> OpenOrder {
         ordered_on: Some(TODAY + ordered),
         expected_on: Some(TODAY + due),
         lead_time: LeadTime::fixed(6),
+        ..OpenOrder::default()
     }
 }

@@ -70,6 +70,7 @@ fn replay(target: Target) -> Replay {
                 ordered_on: Some(today),
                 expected_on: Some(line.expected_on),
                 lead_time: LeadTime::fixed(1),
+                ..OpenOrder::default()
             });
         }
         for (at, place) in item.locations.iter_mut().enumerate() {

@@ -46,6 +46,7 @@ pub fn cases(perishable: bool) -> impl Strategy<Value = Case> {
                     lots,
                     unlotted,
                     shelf_life_days: life.filter(|_| perishable),
+                    ..Opening::default()
                 },
                 shortage,
             }

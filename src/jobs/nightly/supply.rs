@@ -238,6 +238,8 @@ impl<'a> SupplyBook<'a> {
                     .lead_times
                     .get(&order.item_id, &lane_of(order), None, LAST_RESORT_LEAD_TIME_DAYS)
                     .0,
+                supplier_id: order.supplier_id.clone(),
+                ..OpenOrder::default()
             })
             .collect()
     }
@@ -284,6 +286,7 @@ impl<'a> SupplyBook<'a> {
             shelf_life_days: row.shelf_life_days.map(|days| days as u32),
             capacity_qty: row.capacity_qty,
             closed: self.closed.get(row.supplier_id.as_str()).cloned().unwrap_or_default(),
+            ..SupplyTerms::default()
         };
         (terms, finding)
     }
@@ -297,21 +300,15 @@ impl<'a> SupplyBook<'a> {
         let (lead_time, _) =
             self.lead_times.get(&item.item_id, &supplier_id, promised, LAST_RESORT_LEAD_TIME_DAYS);
         Some(SupplyTerms {
-            kind: SupplyKind::Purchase,
-            priority: 1,
             closed: self.closed.get(supplier_id.as_str()).cloned().unwrap_or_default(),
             supplier_id,
-            source: None,
             lead_time,
             review_days: defaults.review_days.unwrap_or(7) as u32,
             moq: defaults.moq.unwrap_or(1),
             multiple: defaults.multiple.unwrap_or(1),
-            pack_uom: String::new(),
             unit_cost_minor: item.unit_cost_minor,
             currency: item.currency.clone(),
-            price_breaks: Vec::new(),
-            shelf_life_days: None,
-            capacity_qty: None,
+            ..SupplyTerms::default()
         })
     }
 

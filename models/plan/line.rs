@@ -80,9 +80,7 @@ pub struct ReorderLine {
     /// The gate that holds the line.
     pub held_because: Option<Code>,
     pub facts: LineFacts,
-    /// Empty unless [`PlanConfig::with_choices`] asks for it.
-    ///
-    /// [`PlanConfig::with_choices`]: crate::plan_sku::PlanConfig::with_choices
+    /// Empty unless the planner's `with_choices` asks for it.
     pub choice: Choice,
 }
 

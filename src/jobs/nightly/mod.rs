@@ -9,6 +9,7 @@ mod planning;
 mod prices;
 mod production;
 mod rows;
+mod succession;
 mod supply;
 
 use std::collections::BTreeMap;
@@ -27,6 +28,7 @@ use self::facts::Facts;
 use self::findings::Findings;
 use self::panel::{Index, NightPanel};
 use self::planning::Planned;
+use self::succession::Succession;
 use self::supply::SupplyBook;
 use crate::config::{Exit, Job, Refused};
 use crate::store::Store;
@@ -210,9 +212,10 @@ fn compute(
     stages.begin("panel");
     let mut findings = Findings::default();
     let index = Index::new(facts);
-    let book = SupplyBook::new(facts, &index, job);
+    let succession = Succession::new(facts, &index, &mut findings);
+    let book = SupplyBook::new(facts, &index, &succession, job);
     let horizon_days = horizon(&book, job);
-    let night = panel::build(facts, &index, horizon_days, &mut findings);
+    let night = panel::build(facts, &index, &succession, horizon_days, &mut findings);
     if night.keys.is_empty() {
         let message = "no series: the sales name no known item and location";
         return Err(Refused::new(Exit::DataRejected, message).into());

@@ -70,6 +70,9 @@ pub fn build(tonight: &Tonight, findings: Findings) -> (RunRows, Counts) {
         lines: lines.iter().map(line_row).collect(),
         projections: projection_rows(tonight, &ids),
         productions: tonight.batches.iter().map(|batch| production_row(tonight, batch)).collect(),
+        exceptions: Vec::new(),
+        exits: Vec::new(),
+        limits: Vec::new(),
         findings,
         segments: segment_rows(tonight, &ids),
         kpis: measures::kpis(tonight.facts, tonight.planned),
@@ -264,6 +267,8 @@ fn segment_rows(tonight: &Tonight, ids: &Ids) -> Vec<SegmentRow> {
             location_id: ids.locations[key.location].clone(),
             abc,
             xyz: measures::xyz(forecast),
+            role: "",
+            quadrant: "",
         })
         .collect()
 }

@@ -62,7 +62,7 @@ pub(super) fn solve(problem: &Problem, effort: Effort, prices: Vec<f64>) -> Solv
             best = again;
         }
     }
-    if effort == Effort::Full && best.feasible {
+    if effort == Effort::Full {
         search::improve(problem, &dual, &mut best);
     }
     let bound = dual.bound();

@@ -91,22 +91,13 @@ fn capacity(random: &mut Random) -> Capacity {
     Capacity { units: some(30), packs: None, weight_g: some(30_000), volume_ml: some(30_000) }
 }
 
-fn rule(random: &mut Random, supplier: &str) -> SupplierRule {
+fn rule(supplier: &str) -> SupplierRule {
     SupplierRule {
         supplier_id: supplier.to_owned(),
         currency: "EUR".to_owned(),
         ..SupplierRule::default()
     }
-    .with(|_| random.flip())
 }
-
-trait With: Sized {
-    fn with(self, _: impl FnOnce(&Self) -> bool) -> Self {
-        self
-    }
-}
-
-impl With for SupplierRule {}
 
 /// What a family of instances limits.
 type Family = fn(&mut Random, &[ReorderLine]) -> PlanLimits;
@@ -118,7 +109,7 @@ fn budgets_only(random: &mut Random, lines: &[ReorderLine]) -> PlanLimits {
 fn budgets_and_capacity(random: &mut Random, lines: &[ReorderLine]) -> PlanLimits {
     let suppliers = ["S", "T"].map(|id| {
         let capacity = capacity(random);
-        SupplierRule { capacity, ..rule(random, id) }
+        SupplierRule { capacity, ..rule(id) }
     });
     PlanLimits {
         budgets: budgets(random, lines),
@@ -131,7 +122,7 @@ fn minimums(random: &mut Random, _: &[ReorderLine]) -> PlanLimits {
     let suppliers = ["S", "T"].map(|id| SupplierRule {
         min_order_units: random.below(40) as i64,
         min_order_value_minor: 100 * random.below(40) as i64,
-        ..rule(random, id)
+        ..rule(id)
     });
     PlanLimits { suppliers: suppliers.into(), ..Default::default() }
 }
@@ -149,7 +140,7 @@ fn containers(random: &mut Random, _: &[ReorderLine]) -> PlanLimits {
             fixed_cost_minor: random.below(600) as i64,
             min_fill_share: if random.flip() { 0.0 } else { random.uniform() },
         };
-        SupplierRule { container: Some(container), ..rule(random, id) }
+        SupplierRule { container: Some(container), ..rule(id) }
     });
     PlanLimits { suppliers: suppliers.into(), ..Default::default() }
 }

@@ -117,6 +117,10 @@ pub fn worth(lines: &[ReorderLine], limits: &PlanLimits, picks: &[usize]) -> Opt
     for rule in &limits.suppliers {
         let from: Vec<(&ReorderLine, i64)> =
             ordered.iter().filter(|o| o.0.supplier_id == rule.supplier_id).copied().collect();
+        let cost = |(line, qty): &(&ReorderLine, i64)| {
+            let at = line.choice.qty.iter().position(|q| q == qty).expect("an option");
+            line.choice.cost_minor[at]
+        };
         if fills(&rule.capacity, &from).iter().any(|&share| share > 1.0) {
             return None;
         }
@@ -126,7 +130,7 @@ pub fn worth(lines: &[ReorderLine], limits: &PlanLimits, picks: &[usize]) -> Opt
         }
         for order in orders.values() {
             let units: i64 = order.iter().map(|one| one.1).sum();
-            let worth: f64 = order.iter().map(|one| 100.0 * one.1 as f64).sum();
+            let worth: f64 = order.iter().map(cost).sum();
             if units < rule.min_order_units || worth < rule.min_order_value_minor as f64 {
                 return None;
             }

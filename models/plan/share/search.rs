@@ -18,7 +18,8 @@ const NODES_MOST: usize = 60_000;
 
 /// Replaces `best` by a better plan where the search finds one.
 pub(super) fn improve(problem: &Problem, dual: &Dual, best: &mut Picks) {
-    let gap = dual.bound() - best.value;
+    // Where no plan is known any will do.
+    let gap = if best.feasible { dual.bound() - best.value } else { f64::INFINITY };
     let least = 1e-9 * best.value.abs() + 1e-9;
     if gap <= least {
         return;
@@ -35,7 +36,7 @@ pub(super) fn improve(problem: &Problem, dual: &Dual, best: &mut Picks) {
             at[core.line] = option;
         }
         let (used, value) = (problem.used(&at), problem.value(&at));
-        if problem.keeps_all(&used) && value > best.value {
+        if problem.keeps_all(&used) && (!best.feasible || value > best.value) {
             *best = Picks { at, used, value, feasible: true };
         }
     }
@@ -140,7 +141,8 @@ impl<'a> Search<'a> {
             .iter()
             .map(|&(limit, price)| price * (problem.limits[limit].most - best.used[limit]))
             .sum();
-        let least_lost = dual.bound() - best.value;
+        let now = dual.bound() - best.value;
+        let least_lost = if best.feasible { now } else { f64::INFINITY };
         Search {
             problem,
             limits,
@@ -148,7 +150,7 @@ impl<'a> Search<'a> {
             takes,
             used,
             chosen: vec![0; lines.len()],
-            lost_elsewhere: least_lost - now_lost - room,
+            lost_elsewhere: now - now_lost - room,
             least_lost,
             found: None,
             nodes: 0,
@@ -173,7 +175,9 @@ impl<'a> Search<'a> {
     fn descend(&mut self, depth: usize, lost: f64) {
         self.nodes += 1;
         let Some(room) = self.room_lost(depth) else { return };
-        if lost + room >= self.least_lost - 1e-9 * (1.0 + self.least_lost.abs()) {
+        let worse = self.least_lost.is_finite()
+            && lost + room >= self.least_lost - 1e-9 * (1.0 + self.least_lost.abs());
+        if worse {
             return;
         }
         if depth == self.lines.len() {

@@ -102,6 +102,17 @@ pub struct LineFacts {
     pub volume_ml: Option<i64>,
     /// Smallest units in a base unit.
     pub per_base: i64,
+    /// What a base unit and one `multiple` are called; see [`order_units`].
+    pub base_uom: String,
+    pub pack_uom: String,
+}
+
+impl LineFacts {
+    /// The item's unit; 10 to the number of decimals are a base unit.
+    pub fn unit(&self) -> QtyUnit {
+        let decimals = self.per_base.max(1).ilog10() as u8;
+        QtyUnit { name: self.base_uom.clone(), decimals }
+    }
 }
 
 /// What identifies a line: the same facts give the same key on every re-run of a business date,

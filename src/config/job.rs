@@ -7,6 +7,7 @@ use anyhow::Context;
 use chrono_tz::Tz;
 use granary_models::backtest::partial::PartialDays;
 use granary_models::plan::gates::GateLimits;
+use granary_models::plan::limits::PlanLimits;
 use granary_models::plan_sku::PlanConfig;
 use granary_models::policy::order::Target;
 use granary_models::policy::projection::Shortage;
@@ -35,6 +36,9 @@ pub struct Job {
     pub defaults: Defaults,
     #[serde(default)]
     pub gates: GateLimits,
+    /// Budgets and other limits that lines share.
+    #[serde(default)]
+    pub limits: PlanLimits,
     /// Of the file's text; kept with every run.
     #[serde(skip)]
     pub digest: String,
@@ -295,6 +299,7 @@ impl Job {
         if let Some(time) = self.policy.release_at.as_deref().filter(|t| time_of_day(t).is_none()) {
             return Err(format!("policy.release_at is {time:?}, should be HH:MM"));
         }
+        self.limits.check().map_err(|error| format!("limits.{error}"))?;
         match self.policy.service {
             Some(Target::Fill(fill)) => range("policy.service.fill", fill, 0.5, 0.9999)?,
             Some(Target::Cycle(cycle)) => range("policy.service.cycle", cycle, 0.5, 0.9999)?,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use granary_models::calendar::Day;
+use granary_models::plan::hysteresis::{Previous, PreviousLine, key_without_date};
 use sqlx::{Connection, SqliteConnection};
 
 use super::Store;
@@ -67,6 +68,34 @@ impl Store {
         let Some(counts) = counts else { return Ok(None) };
         let counts: serde_json::Value = serde_json::from_str(&counts)?;
         Ok(Some(serde_json::from_value(counts["value_minor"].clone())?))
+    }
+}
+
+impl Store {
+    /// The plan that the next one should not leave for little: the published one of the same
+    /// business date, else the lines of the night before that nobody has acted on.
+    pub async fn previous_lines(&self, job: &str, business_date: Day) -> anyhow::Result<Previous> {
+        let rows: Vec<(String, String, i64, String)> = sqlx::query_as(
+            "SELECT r.business_date, l.line_key, l.qty, l.expected_on FROM run r \
+             JOIN reorder_line l ON l.run_id = r.run_id \
+             WHERE r.job = ?1 AND r.state = 'published' \
+               AND (l.state IN ('proposed', 'held') OR r.business_date = ?2) \
+               AND r.business_date = (SELECT max(business_date) FROM run WHERE job = ?1 \
+                 AND state = 'published' AND business_date <= ?2) ORDER BY l.line_key",
+        )
+        .bind(job)
+        .bind(business_date.to_string())
+        .fetch_all(&self.reader)
+        .await
+        .context("reading the plan before")?;
+        let mut previous = Previous::default();
+        for (date, line_key, qty, expected_on) in rows {
+            previous.whole |= date == business_date.to_string();
+            let expected_on = expected_on.parse().context("column expected_on of reorder_line")?;
+            let key = key_without_date(&line_key).to_owned();
+            previous.lines.insert(key, PreviousLine { qty, expected_on });
+        }
+        Ok(previous)
     }
 }
 

@@ -1,0 +1,3 @@
+//! `models/policy/textbook`: book cases by name, brute force, laws.
+
+mod textbook_lot_sizing;

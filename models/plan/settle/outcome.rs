@@ -6,9 +6,8 @@ use crate::plan::share::{Effort, Limit, Problem, Solved, solve};
 
 /// Rounds of prices for lines and modes for orders in turn.
 const ROUNDS_MOST: usize = 6;
-/// Up to so many combinations of modes are all tried, where lines are few.
-const COMBINATIONS_MOST: usize = 64;
-const FEW_LINES: usize = 60;
+/// Combinations of modes are all tried where they and their lines are together no more than this.
+const ENUMERATED_MOST: usize = 4_000;
 /// Line options looked at while trying single orders in another mode.
 const FLIP_WORK: usize = 60_000;
 
@@ -49,6 +48,10 @@ pub(super) fn outcome(component: &mut Component) -> Outcome {
         limits,
         built: joint.built,
     }
+}
+
+fn close(tried: &Tried) -> bool {
+    tried.bound - tried.value <= 1e-6 * tried.bound.abs()
 }
 
 impl Joint<'_> {
@@ -151,29 +154,45 @@ impl Joint<'_> {
         best.bound = lowest;
         let assessed = self.assess(&best.solved.prices);
         best.bound = best.bound.min(self.bound(&assessed, &best.solved.prices));
-        self.flip(best, &assessed)
+        let mut tries = FLIP_WORK / self.component.rows.len().max(1);
+        let mut best = self.flip(best, &assessed, &mut tries);
+        if tries > 0 && !close(&best) {
+            // From the other end: every order put off, and placed one by one.
+            let none = vec![Mode::Deferred; best.modes.len()];
+            let none = self.under(none, Effort::Full, &best.solved.prices);
+            let other = self.flip(Tried { bound: best.bound, ..none }, &assessed, &mut tries);
+            if other.value > best.value + 1e-9 * best.value.abs() {
+                best = other;
+            }
+        }
+        best
     }
 
-    /// Single orders in another mode, the most promising first.
-    fn flip(&mut self, mut best: Tried, assessed: &[Vec<Assessed>]) -> Tried {
-        let mut flips: Vec<(f64, usize, Mode)> = Vec::new();
-        for (order, modes) in assessed.iter().enumerate() {
-            let of = |mode: Mode| modes.iter().find(|m| m.mode == mode).map_or(0.0, |m| m.value);
-            let now = of(best.modes[order]);
-            let others = modes.iter().filter(|m| m.mode != best.modes[order]);
-            flips.extend(others.map(|other| (now - other.value, order, other.mode)));
-        }
-        flips.sort_by(|a, b| a.0.total_cmp(&b.0).then((a.1, a.2).cmp(&(b.1, b.2))));
-        let tries = FLIP_WORK / self.component.rows.len().max(1);
-        for (_, order, mode) in flips.into_iter().take(tries) {
-            if best.bound - best.value <= 1e-6 * best.bound.abs() {
-                break;
+    /// Single orders in another mode, the most promising first, as long as that helps.
+    fn flip(&mut self, mut best: Tried, all: &[Vec<Assessed>], tries: &mut usize) -> Tried {
+        let mut helped = true;
+        while helped {
+            helped = false;
+            let mut flips: Vec<(f64, usize, Mode)> = Vec::new();
+            for (order, modes) in all.iter().enumerate() {
+                let now =
+                    modes.iter().find(|m| m.mode == best.modes[order]).map_or(0.0, |m| m.bound);
+                let others = modes.iter().filter(|m| m.mode != best.modes[order]);
+                flips.extend(others.map(|other| (now - other.bound, order, other.mode)));
             }
-            let mut modes = best.modes.clone();
-            modes[order] = mode;
-            let tried = self.under(modes, Effort::Full, &best.solved.prices);
-            if tried.value > best.value + 1e-9 * best.value.abs() {
-                best = Tried { bound: best.bound, ..tried };
+            flips.sort_by(|a, b| a.0.total_cmp(&b.0).then((a.1, a.2).cmp(&(b.1, b.2))));
+            for (_, order, mode) in flips {
+                if close(&best) || *tries == 0 {
+                    return best;
+                }
+                *tries -= 1;
+                let mut modes = best.modes.clone();
+                modes[order] = mode;
+                let tried = self.under(modes, Effort::Full, &best.solved.prices);
+                if tried.value > best.value + 1e-9 * best.value.abs() {
+                    best = Tried { bound: best.bound, ..tried };
+                    helped = true;
+                }
             }
         }
         best
@@ -210,9 +229,7 @@ impl Joint<'_> {
     /// Every mode of every order, where their combinations are few.
     fn all_modes(&self) -> Option<Vec<Vec<Mode>>> {
         let Component { orders, problem, rows, .. } = &*self.component;
-        if rows.len() > FEW_LINES {
-            return None;
-        }
+        let combinations_most = ENUMERATED_MOST / rows.len().max(1);
         let (mut all, mut combinations) = (Vec::new(), 1usize);
         for order in orders {
             let mut modes = vec![Mode::Deferred];
@@ -226,7 +243,7 @@ impl Joint<'_> {
                 let of = |limit| used[own.iter().position(|&at| at == limit).unwrap_or(0)];
                 let most = order.containers(of, &self.built);
                 let least = order.containers(|_| 0.0, &self.built).max(1);
-                for containers in least..=most.min(least + COMBINATIONS_MOST as i64) {
+                for containers in least..=most.min(least + combinations_most as i64) {
                     let full = (0..order.holds.len()).map(Some);
                     let any = order.min_fill_share == 0.0;
                     let filled = full.filter(|_| !any).chain(any.then_some(None));
@@ -234,7 +251,7 @@ impl Joint<'_> {
                 }
             }
             combinations = combinations.saturating_mul(modes.len());
-            if combinations > COMBINATIONS_MOST {
+            if combinations > combinations_most {
                 return None;
             }
             all.push(modes);

@@ -1,5 +1,6 @@
 //! A budgeted plan of 10,000 items from their demand paths to settled quantities, on one core:
-//! `cargo bench -p granary-models --bench shared`.
+//! `cargo bench -p granary-models --bench shared`; with a word behind `--`, only the
+//! cases with it in their name.
 //!
 //! The paths are drawn beforehand; timed are needs, choices and the settlement.
 
@@ -329,6 +330,10 @@ fn containers(wanted: &Wanted, share: f64) -> PlanLimits {
 }
 
 fn report(name: &str, items: &[Item], limits: &PlanLimits) {
+    let only = std::env::args().skip(1).find(|word| !word.starts_with('-'));
+    if only.is_some_and(|word| !name.contains(&word)) {
+        return;
+    }
     let mut times = Vec::new();
     let mut last = None;
     for _ in 0..3 {

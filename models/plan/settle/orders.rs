@@ -91,7 +91,13 @@ impl Order {
     }
 
     /// Puts the mode's limits into `limits`, from those in `built`; `of` says where each limit is.
-    fn set(&self, mode: Mode, limits: &mut [Limit], built: &[Limit], of: impl Fn(usize) -> usize) {
+    pub fn set(
+        &self,
+        mode: Mode,
+        limits: &mut [Limit],
+        built: &[Limit],
+        of: impl Fn(usize) -> usize,
+    ) {
         let open = Limit { most: f64::INFINITY };
         for &limit in &self.minimums {
             limits[of(limit)] = if mode == Mode::Deferred { open } else { built[limit] };
@@ -161,11 +167,7 @@ impl Order {
         if self.holds.is_empty() {
             found.push(look(0, None));
         } else {
-            let filled: Vec<Option<usize>> = if self.min_fill_share > 0.0 {
-                (0..self.holds.len()).map(Some).collect()
-            } else {
-                vec![None]
-            };
+            let filled = self.filled();
             let wanted: Vec<usize> = problem.goods.iter().map(|goods| goods.own).collect();
             let used = self.used(problem, &wanted);
             let start = self.containers(|limit| used[of(limit)], built).max(1);
@@ -178,8 +180,17 @@ impl Order {
         found
     }
 
+    /// What the containers may have to be full of.
+    pub fn filled(&self) -> Vec<Option<usize>> {
+        if self.min_fill_share > 0.0 {
+            (0..self.holds.len()).map(Some).collect()
+        } else {
+            vec![None]
+        }
+    }
+
     /// From `start` down and up, until more or fewer containers are sure to bring less.
-    fn walk(
+    pub fn walk(
         &self,
         start: i64,
         built: &[Limit],

@@ -2,10 +2,11 @@
 
 use crate::plan::settle::ledger::Component;
 use crate::plan::settle::orders::{Assessed, Mode};
+use crate::plan::settle::prices;
 use crate::plan::share::{Effort, Limit, Problem, Solved, solve};
 
-/// Rounds of prices for lines and modes for orders in turn.
-const ROUNDS_MOST: usize = 6;
+/// Up to so many lines in orders every mode is assessed by a plan, beyond by its bound.
+const FEW_LINES: usize = 300;
 /// Combinations of modes are all tried where they and their lines are together no more than this.
 const ENUMERATED_MOST: usize = 4_000;
 /// Line options looked at while trying single orders in another mode.
@@ -81,33 +82,32 @@ impl Joint<'_> {
         }
     }
 
-    /// Of the orders that break their own limits, or if none does, of all that are placed, the one
-    /// that brings least. False if none is placed.
+    /// Puts off the orders that bring least, an eighth of those that break their own limits or, if
+    /// none does, of all that are placed. False if none is placed.
     fn put_off(&self, modes: &mut [Mode], solved: &Solved) -> bool {
         let problem = &self.component.problem;
         let used = problem.used(&solved.picks);
-        let broken = |at: &usize| {
+        let placed: Vec<usize> =
+            (0..modes.len()).filter(|&at| modes[at] != Mode::Deferred).collect();
+        let breaks = |at: &usize| {
             self.component.orders[*at]
                 .limits()
                 .any(|limit| problem.limits[limit].over(used[limit]) > 0.0)
         };
-        let placed: Vec<usize> =
-            (0..modes.len()).filter(|&at| modes[at] != Mode::Deferred).collect();
-        let worth = |at: &usize| -> f64 {
-            let order = &self.component.orders[*at];
+        let broken: Vec<usize> = placed.iter().copied().filter(breaks).collect();
+        let mut some = if broken.is_empty() { placed } else { broken };
+        let worth = |at: usize| -> f64 {
+            let order = &self.component.orders[at];
             let wanted = |&line: &usize| {
                 let goods = &problem.goods[line];
                 goods.value[goods.own] - goods.value[0]
             };
-            order.goods.iter().map(wanted).sum::<f64>() - order.cost(modes[*at], &self.built)
+            order.goods.iter().map(wanted).sum::<f64>() - order.cost(modes[at], &self.built)
         };
-        let least = |of: &mut dyn Iterator<Item = usize>| {
-            of.min_by(|a, b| worth(a).total_cmp(&worth(b)).then(a.cmp(b)))
-        };
-        let first = least(&mut placed.iter().copied().filter(broken));
-        let Some(at) = first.or_else(|| least(&mut placed.iter().copied())) else { return false };
-        modes[at] = Mode::Deferred;
-        true
+        some.sort_by(|&a, &b| worth(a).total_cmp(&worth(b)).then(a.cmp(&b)));
+        some.truncate(some.len().div_ceil(8));
+        some.iter().for_each(|&at| modes[at] = Mode::Deferred);
+        !some.is_empty()
     }
 
     /// Ordering nothing keeps every limit that is left.
@@ -124,36 +124,21 @@ impl Joint<'_> {
         if let Some(modes) = self.all_modes() {
             return self.enumerate(&modes);
         }
-        let mut assessed = self.assess(&none);
-        let mut best: Option<Tried> = None;
-        let mut seen: Vec<Vec<Mode>> = Vec::new();
-        for _ in 0..ROUNDS_MOST {
-            let modes: Vec<Mode> = assessed.iter().map(|modes| modes[0].mode).collect();
-            if seen.contains(&modes) {
-                break;
-            }
-            seen.push(modes.clone());
-            let prices = best.as_ref().map_or(&none, |best| &best.solved.prices);
-            let tried = self.under(modes, Effort::Quick, &prices.clone());
-            assessed = self.assess(&tried.solved.prices);
-            let bound = self.bound(&assessed, &tried.solved.prices);
-            let lowest = best.as_ref().map_or(bound, |best| best.bound.min(bound));
-            if best.as_ref().is_none_or(|best| tried.value > best.value) {
-                best = Some(tried);
-            }
-            best.as_mut().expect("just set").bound = lowest;
+        let all: usize = self.component.orders.iter().map(|order| order.goods.len()).sum();
+        for order in &self.component.orders {
+            let open = Mode::Placed { containers: 0, full_of: None };
+            order.choose(open, &mut self.component.problem, &self.built);
         }
-        let best = best.expect("at least one round");
-        self.finish(best)
-    }
-
-    fn finish(&mut self, best: Tried) -> Tried {
-        let lowest = best.bound;
-        let full = self.under(best.modes.clone(), Effort::Full, &best.solved.prices);
-        let mut best = if full.value >= best.value { full } else { best };
-        best.bound = lowest;
-        let assessed = self.assess(&best.solved.prices);
-        best.bound = best.bound.min(self.bound(&assessed, &best.solved.prices));
+        let priced = prices::price(self.component, &self.built);
+        let assessed = if all <= FEW_LINES {
+            // Few lines do not divide as smoothly as bounds suppose.
+            self.assess(&priced.prices)
+        } else {
+            priced.modes
+        };
+        let modes = assessed.iter().map(|modes| modes[0].mode).collect();
+        let best = self.under(modes, Effort::Full, &priced.prices);
+        let best = Tried { bound: priced.bound, ..best };
         let mut tries = FLIP_WORK / self.component.rows.len().max(1);
         let mut best = self.flip(best, &assessed, &mut tries);
         if tries > 0 && !close(&best) {
@@ -201,29 +186,6 @@ impl Joint<'_> {
     fn assess(&self, prices: &[f64]) -> Vec<Vec<Assessed>> {
         let Component { orders, problem, .. } = &*self.component;
         orders.iter().map(|order| order.assess(problem, &self.built, prices)).collect()
-    }
-
-    /// No plan, whatever its modes, is worth more: every line and every order is at its best at
-    /// these prices.
-    fn bound(&self, assessed: &[Vec<Assessed>], prices: &[f64]) -> f64 {
-        let Component { orders, problem, .. } = &*self.component;
-        let mut shared = vec![true; prices.len()];
-        orders.iter().flat_map(|order| order.limits()).for_each(|limit| shared[limit] = false);
-        let mut bound: f64 = assessed
-            .iter()
-            .map(|modes| modes.iter().map(|m| m.bound).fold(f64::NEG_INFINITY, f64::max))
-            .sum();
-        let mut alone = vec![true; problem.goods.len()];
-        orders.iter().flat_map(|order| &order.goods).for_each(|&line| alone[line] = false);
-        for goods in problem.goods.iter().zip(&alone).filter(|(_, alone)| **alone).map(|g| g.0) {
-            let (money, qty) = goods.members.iter().fold((0.0, 0.0), |(money, qty), member| {
-                let price = prices[member.limit];
-                (money + price * member.per_money, qty + price * member.per_qty)
-            });
-            bound += goods.net(goods.best(money, qty), money, qty);
-        }
-        let priced = (0..prices.len()).filter(|&at| shared[at] && prices[at] > 0.0);
-        bound + priced.map(|at| prices[at] * self.built[at].most).sum::<f64>()
     }
 
     /// Every mode of every order, where their combinations are few.

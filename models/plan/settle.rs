@@ -11,6 +11,7 @@ mod keep;
 mod ledger;
 mod orders;
 mod outcome;
+mod prices;
 mod report;
 mod write;
 

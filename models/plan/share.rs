@@ -13,7 +13,7 @@ mod search;
 
 pub(super) use problem::{Goods, Limit, Member, Problem};
 
-use dual::Dual;
+pub(super) use dual::Dual;
 use primal::Picks;
 
 /// How hard to look.

@@ -44,6 +44,10 @@ pub(super) struct Assessed {
 
 /// More containers than the wish of an order needs are not looked at beyond this.
 const WALK_MOST: usize = 200;
+/// Orders of so few lines are worth a search.
+const FEW_GOODS: usize = 20;
+/// And of looking at so many containers less, whatever they seem to bring.
+const NEAR: i64 = 4;
 
 impl Order {
     pub fn new(rule: &SupplierRule, location_id: &str) -> Order {
@@ -87,7 +91,13 @@ impl Order {
     }
 
     /// Puts the mode's limits into `limits`, from those in `built`; `of` says where each limit is.
-    fn set(&self, mode: Mode, limits: &mut [Limit], built: &[Limit], of: impl Fn(usize) -> usize) {
+    pub fn set(
+        &self,
+        mode: Mode,
+        limits: &mut [Limit],
+        built: &[Limit],
+        of: impl Fn(usize) -> usize,
+    ) {
         let open = Limit { most: f64::INFINITY };
         for &limit in &self.minimums {
             limits[of(limit)] = if mode == Mode::Deferred { open } else { built[limit] };
@@ -143,10 +153,11 @@ impl Order {
             - self.cost(Mode::Deferred, built);
         let mut found = vec![Assessed { mode: Mode::Deferred, value: nothing, bound: nothing }];
         let mut warm = vec![0.0; own.len()];
+        let effort = if self.goods.len() <= FEW_GOODS { Effort::Full } else { Effort::Quick };
         let mut look = |containers: i64, full_of: Option<usize>| {
             let mode = Mode::Placed { containers, full_of };
             self.set(mode, &mut alone.limits, built, of);
-            let solved = solve(&alone, Effort::Quick, std::mem::take(&mut warm));
+            let solved = solve(&alone, effort, std::mem::take(&mut warm));
             let cost = self.cost(mode, built);
             let value = if solved.feasible { solved.value - cost } else { f64::NEG_INFINITY };
             let assessed = Assessed { mode, value, bound: solved.bound - cost };
@@ -156,11 +167,7 @@ impl Order {
         if self.holds.is_empty() {
             found.push(look(0, None));
         } else {
-            let filled: Vec<Option<usize>> = if self.min_fill_share > 0.0 {
-                (0..self.holds.len()).map(Some).collect()
-            } else {
-                vec![None]
-            };
+            let filled = self.filled();
             let wanted: Vec<usize> = problem.goods.iter().map(|goods| goods.own).collect();
             let used = self.used(problem, &wanted);
             let start = self.containers(|limit| used[of(limit)], built).max(1);
@@ -173,8 +180,17 @@ impl Order {
         found
     }
 
+    /// What the containers may have to be full of.
+    pub fn filled(&self) -> Vec<Option<usize>> {
+        if self.min_fill_share > 0.0 {
+            (0..self.holds.len()).map(Some).collect()
+        } else {
+            vec![None]
+        }
+    }
+
     /// From `start` down and up, until more or fewer containers are sure to bring less.
-    fn walk(
+    pub fn walk(
         &self,
         start: i64,
         built: &[Limit],
@@ -195,7 +211,10 @@ impl Order {
                 found.push(next);
                 best = f64::max(best, value);
                 // The bound is concave in the number: once it falls it goes on falling.
-                if bound <= last && bound <= best && last > f64::NEG_INFINITY {
+                let falls = bound <= last && bound <= best && last > f64::NEG_INFINITY;
+                // Fewer may still be all that the prices' limits, still too cheap, leave room for.
+                let near = self.goods.len() <= FEW_GOODS && start - containers < NEAR;
+                if falls && (step > 0 || !near) {
                     break;
                 }
                 // Too many to be filled stay too many.

@@ -2,13 +2,13 @@
 
 use crate::plan::settle::ledger::Component;
 use crate::plan::settle::orders::{Assessed, Mode};
+use crate::plan::settle::prices;
 use crate::plan::share::{Effort, Limit, Problem, Solved, solve};
 
-/// Rounds of prices for lines and modes for orders in turn.
-const ROUNDS_MOST: usize = 6;
-/// Up to so many combinations of modes are all tried, where lines are few.
-const COMBINATIONS_MOST: usize = 64;
-const FEW_LINES: usize = 60;
+/// Up to so many lines in orders every mode is assessed by a plan, beyond by its bound.
+const FEW_LINES: usize = 300;
+/// Combinations of modes are all tried where they and their lines are together no more than this.
+const ENUMERATED_MOST: usize = 4_000;
 /// Line options looked at while trying single orders in another mode.
 const FLIP_WORK: usize = 60_000;
 
@@ -51,6 +51,10 @@ pub(super) fn outcome(component: &mut Component) -> Outcome {
     }
 }
 
+fn close(tried: &Tried) -> bool {
+    tried.bound - tried.value <= 1e-6 * tried.bound.abs()
+}
+
 impl Joint<'_> {
     fn problem(&mut self) -> &mut Problem {
         &mut self.component.problem
@@ -78,33 +82,32 @@ impl Joint<'_> {
         }
     }
 
-    /// Of the orders that break their own limits, or if none does, of all that are placed, the one
-    /// that brings least. False if none is placed.
+    /// Puts off the orders that bring least, an eighth of those that break their own limits or, if
+    /// none does, of all that are placed. False if none is placed.
     fn put_off(&self, modes: &mut [Mode], solved: &Solved) -> bool {
         let problem = &self.component.problem;
         let used = problem.used(&solved.picks);
-        let broken = |at: &usize| {
+        let placed: Vec<usize> =
+            (0..modes.len()).filter(|&at| modes[at] != Mode::Deferred).collect();
+        let breaks = |at: &usize| {
             self.component.orders[*at]
                 .limits()
                 .any(|limit| problem.limits[limit].over(used[limit]) > 0.0)
         };
-        let placed: Vec<usize> =
-            (0..modes.len()).filter(|&at| modes[at] != Mode::Deferred).collect();
-        let worth = |at: &usize| -> f64 {
-            let order = &self.component.orders[*at];
+        let broken: Vec<usize> = placed.iter().copied().filter(breaks).collect();
+        let mut some = if broken.is_empty() { placed } else { broken };
+        let worth = |at: usize| -> f64 {
+            let order = &self.component.orders[at];
             let wanted = |&line: &usize| {
                 let goods = &problem.goods[line];
                 goods.value[goods.own] - goods.value[0]
             };
-            order.goods.iter().map(wanted).sum::<f64>() - order.cost(modes[*at], &self.built)
+            order.goods.iter().map(wanted).sum::<f64>() - order.cost(modes[at], &self.built)
         };
-        let least = |of: &mut dyn Iterator<Item = usize>| {
-            of.min_by(|a, b| worth(a).total_cmp(&worth(b)).then(a.cmp(b)))
-        };
-        let first = least(&mut placed.iter().copied().filter(broken));
-        let Some(at) = first.or_else(|| least(&mut placed.iter().copied())) else { return false };
-        modes[at] = Mode::Deferred;
-        true
+        some.sort_by(|&a, &b| worth(a).total_cmp(&worth(b)).then(a.cmp(&b)));
+        some.truncate(some.len().div_ceil(8));
+        some.iter().for_each(|&at| modes[at] = Mode::Deferred);
+        !some.is_empty()
     }
 
     /// Ordering nothing keeps every limit that is left.
@@ -121,59 +124,60 @@ impl Joint<'_> {
         if let Some(modes) = self.all_modes() {
             return self.enumerate(&modes);
         }
-        let mut assessed = self.assess(&none);
-        let mut best: Option<Tried> = None;
-        let mut seen: Vec<Vec<Mode>> = Vec::new();
-        for _ in 0..ROUNDS_MOST {
-            let modes: Vec<Mode> = assessed.iter().map(|modes| modes[0].mode).collect();
-            if seen.contains(&modes) {
-                break;
-            }
-            seen.push(modes.clone());
-            let prices = best.as_ref().map_or(&none, |best| &best.solved.prices);
-            let tried = self.under(modes, Effort::Quick, &prices.clone());
-            assessed = self.assess(&tried.solved.prices);
-            let bound = self.bound(&assessed, &tried.solved.prices);
-            let lowest = best.as_ref().map_or(bound, |best| best.bound.min(bound));
-            if best.as_ref().is_none_or(|best| tried.value > best.value) {
-                best = Some(tried);
-            }
-            best.as_mut().expect("just set").bound = lowest;
+        let all: usize = self.component.orders.iter().map(|order| order.goods.len()).sum();
+        for order in &self.component.orders {
+            let open = Mode::Placed { containers: 0, full_of: None };
+            order.choose(open, &mut self.component.problem, &self.built);
         }
-        let best = best.expect("at least one round");
-        self.finish(best)
+        let priced = prices::price(self.component, &self.built);
+        let assessed = if all <= FEW_LINES {
+            // Few lines do not divide as smoothly as bounds suppose.
+            self.assess(&priced.prices)
+        } else {
+            priced.modes
+        };
+        let modes = assessed.iter().map(|modes| modes[0].mode).collect();
+        let best = self.under(modes, Effort::Full, &priced.prices);
+        let best = Tried { bound: priced.bound, ..best };
+        let mut tries = FLIP_WORK / self.component.rows.len().max(1);
+        let mut best = self.flip(best, &assessed, &mut tries);
+        if tries > 0 && !close(&best) {
+            // From the other end: every order put off, and placed one by one.
+            let none = vec![Mode::Deferred; best.modes.len()];
+            let none = self.under(none, Effort::Full, &best.solved.prices);
+            let other = self.flip(Tried { bound: best.bound, ..none }, &assessed, &mut tries);
+            if other.value > best.value + 1e-9 * best.value.abs() {
+                best = other;
+            }
+        }
+        best
     }
 
-    fn finish(&mut self, best: Tried) -> Tried {
-        let lowest = best.bound;
-        let full = self.under(best.modes.clone(), Effort::Full, &best.solved.prices);
-        let mut best = if full.value >= best.value { full } else { best };
-        best.bound = lowest;
-        let assessed = self.assess(&best.solved.prices);
-        best.bound = best.bound.min(self.bound(&assessed, &best.solved.prices));
-        self.flip(best, &assessed)
-    }
-
-    /// Single orders in another mode, the most promising first.
-    fn flip(&mut self, mut best: Tried, assessed: &[Vec<Assessed>]) -> Tried {
-        let mut flips: Vec<(f64, usize, Mode)> = Vec::new();
-        for (order, modes) in assessed.iter().enumerate() {
-            let of = |mode: Mode| modes.iter().find(|m| m.mode == mode).map_or(0.0, |m| m.value);
-            let now = of(best.modes[order]);
-            let others = modes.iter().filter(|m| m.mode != best.modes[order]);
-            flips.extend(others.map(|other| (now - other.value, order, other.mode)));
-        }
-        flips.sort_by(|a, b| a.0.total_cmp(&b.0).then((a.1, a.2).cmp(&(b.1, b.2))));
-        let tries = FLIP_WORK / self.component.rows.len().max(1);
-        for (_, order, mode) in flips.into_iter().take(tries) {
-            if best.bound - best.value <= 1e-6 * best.bound.abs() {
-                break;
+    /// Single orders in another mode, the most promising first, as long as that helps.
+    fn flip(&mut self, mut best: Tried, all: &[Vec<Assessed>], tries: &mut usize) -> Tried {
+        let mut helped = true;
+        while helped {
+            helped = false;
+            let mut flips: Vec<(f64, usize, Mode)> = Vec::new();
+            for (order, modes) in all.iter().enumerate() {
+                let now =
+                    modes.iter().find(|m| m.mode == best.modes[order]).map_or(0.0, |m| m.bound);
+                let others = modes.iter().filter(|m| m.mode != best.modes[order]);
+                flips.extend(others.map(|other| (now - other.bound, order, other.mode)));
             }
-            let mut modes = best.modes.clone();
-            modes[order] = mode;
-            let tried = self.under(modes, Effort::Full, &best.solved.prices);
-            if tried.value > best.value + 1e-9 * best.value.abs() {
-                best = Tried { bound: best.bound, ..tried };
+            flips.sort_by(|a, b| a.0.total_cmp(&b.0).then((a.1, a.2).cmp(&(b.1, b.2))));
+            for (_, order, mode) in flips {
+                if close(&best) || *tries == 0 {
+                    return best;
+                }
+                *tries -= 1;
+                let mut modes = best.modes.clone();
+                modes[order] = mode;
+                let tried = self.under(modes, Effort::Full, &best.solved.prices);
+                if tried.value > best.value + 1e-9 * best.value.abs() {
+                    best = Tried { bound: best.bound, ..tried };
+                    helped = true;
+                }
             }
         }
         best
@@ -184,35 +188,10 @@ impl Joint<'_> {
         orders.iter().map(|order| order.assess(problem, &self.built, prices)).collect()
     }
 
-    /// No plan, whatever its modes, is worth more: every line and every order is at its best at
-    /// these prices.
-    fn bound(&self, assessed: &[Vec<Assessed>], prices: &[f64]) -> f64 {
-        let Component { orders, problem, .. } = &*self.component;
-        let mut shared = vec![true; prices.len()];
-        orders.iter().flat_map(|order| order.limits()).for_each(|limit| shared[limit] = false);
-        let mut bound: f64 = assessed
-            .iter()
-            .map(|modes| modes.iter().map(|m| m.bound).fold(f64::NEG_INFINITY, f64::max))
-            .sum();
-        let mut alone = vec![true; problem.goods.len()];
-        orders.iter().flat_map(|order| &order.goods).for_each(|&line| alone[line] = false);
-        for goods in problem.goods.iter().zip(&alone).filter(|(_, alone)| **alone).map(|g| g.0) {
-            let (money, qty) = goods.members.iter().fold((0.0, 0.0), |(money, qty), member| {
-                let price = prices[member.limit];
-                (money + price * member.per_money, qty + price * member.per_qty)
-            });
-            bound += goods.net(goods.best(money, qty), money, qty);
-        }
-        let priced = (0..prices.len()).filter(|&at| shared[at] && prices[at] > 0.0);
-        bound + priced.map(|at| prices[at] * self.built[at].most).sum::<f64>()
-    }
-
     /// Every mode of every order, where their combinations are few.
     fn all_modes(&self) -> Option<Vec<Vec<Mode>>> {
         let Component { orders, problem, rows, .. } = &*self.component;
-        if rows.len() > FEW_LINES {
-            return None;
-        }
+        let combinations_most = ENUMERATED_MOST / rows.len().max(1);
         let (mut all, mut combinations) = (Vec::new(), 1usize);
         for order in orders {
             let mut modes = vec![Mode::Deferred];
@@ -226,7 +205,7 @@ impl Joint<'_> {
                 let of = |limit| used[own.iter().position(|&at| at == limit).unwrap_or(0)];
                 let most = order.containers(of, &self.built);
                 let least = order.containers(|_| 0.0, &self.built).max(1);
-                for containers in least..=most.min(least + COMBINATIONS_MOST as i64) {
+                for containers in least..=most.min(least + combinations_most as i64) {
                     let full = (0..order.holds.len()).map(Some);
                     let any = order.min_fill_share == 0.0;
                     let filled = full.filter(|_| !any).chain(any.then_some(None));
@@ -234,7 +213,7 @@ impl Joint<'_> {
                 }
             }
             combinations = combinations.saturating_mul(modes.len());
-            if combinations > COMBINATIONS_MOST {
+            if combinations > combinations_most {
                 return None;
             }
             all.push(modes);

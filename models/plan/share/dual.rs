@@ -1,6 +1,6 @@
 //! Prices of the limits: the multipliers whose bound is lowest.
 
-use super::problem::Problem;
+use super::problem::{Limit, Problem};
 
 /// Rounds over all limits, each priced by bisection while the others stand.
 const ROUNDS_MOST: usize = 30;
@@ -11,9 +11,14 @@ const POLISH_STEPS: usize = 200;
 /// Steps without a lower bound before they are halved.
 const PATIENCE: usize = 12;
 
-pub(super) struct Dual<'a> {
+pub(in crate::plan) struct Dual<'a> {
     problem: &'a Problem,
+    /// The problem's, until somebody changes them here.
+    pub limits: Vec<Limit>,
+    pub closed: Vec<bool>,
     pub prices: Vec<f64>,
+    /// To which share of itself a price is found.
+    pub precision: f64,
     /// Of a unit of money and of quantity, per line, over all its limits.
     line_prices: Vec<(f64, f64)>,
 }
@@ -26,7 +31,14 @@ impl<'a> Dual<'a> {
                 *price = 0.0;
             }
         }
-        let mut dual = Dual { problem, prices, line_prices: Vec::new() };
+        let mut dual = Dual {
+            problem,
+            limits: problem.limits.clone(),
+            closed: problem.closed.clone(),
+            prices,
+            precision: 1e-10,
+            line_prices: Vec::new(),
+        };
         dual.price_lines();
         dual
     }
@@ -46,7 +58,7 @@ impl<'a> Dual<'a> {
     }
 
     pub fn pick(&self, line: usize) -> usize {
-        if self.problem.closed[line] {
+        if self.closed[line] {
             return 0;
         }
         let (money, qty) = self.line_prices[line];
@@ -77,7 +89,7 @@ impl<'a> Dual<'a> {
     }
 
     fn room_worth(&self) -> f64 {
-        let priced = self.prices.iter().zip(&self.problem.limits);
+        let priced = self.prices.iter().zip(&self.limits);
         priced.filter(|(price, _)| **price > 0.0).map(|(price, limit)| price * limit.most).sum()
     }
 
@@ -88,7 +100,7 @@ impl<'a> Dual<'a> {
         for &(line, at) in &self.problem.lines_of[limit] {
             let goods = &self.problem.goods[line as usize];
             let member = &goods.members[usize::from(at)];
-            let option = if self.problem.closed[line as usize] {
+            let option = if self.closed[line as usize] {
                 0
             } else {
                 let (money, qty) = self.line_prices[line as usize];
@@ -107,7 +119,7 @@ impl<'a> Dual<'a> {
         total
     }
 
-    fn set(&mut self, limit: usize, price: f64) {
+    pub fn set(&mut self, limit: usize, price: f64) {
         self.prices[limit] = price;
         for &(line, _) in &self.problem.lines_of[limit] {
             let goods = &self.problem.goods[line as usize];
@@ -121,7 +133,7 @@ impl<'a> Dual<'a> {
 
     /// The smallest price at which the limit is kept, the other prices standing.
     fn price_one(&mut self, limit: usize) {
-        let most = self.problem.limits[limit];
+        let most = self.limits[limit];
         if !most.most.is_finite() {
             return;
         }
@@ -160,7 +172,7 @@ impl<'a> Dual<'a> {
             }
         }
         for _ in 0..BISECTIONS {
-            if high - low <= 1e-10 * high {
+            if high - low <= self.precision * high {
                 break;
             }
             let middle = 0.5 * (low + high);
@@ -169,8 +181,36 @@ impl<'a> Dual<'a> {
         self.set(limit, high);
     }
 
+    /// Prices these limits alone, the others standing.
+    pub fn price_these(&mut self, limits: &[usize]) {
+        for _ in 0..ROUNDS_MOST {
+            let mut moved = false;
+            for &limit in limits {
+                let before = self.prices[limit];
+                self.price_one(limit);
+                let change = (self.prices[limit] - before).abs();
+                moved |= change > 10.0 * self.precision * self.prices[limit].max(before);
+            }
+            if !moved || limits.len() < 2 {
+                return;
+            }
+        }
+    }
+
+    /// What some lines are worth at the prices, and the room of limits that only they are in.
+    pub fn worth_of(&self, lines: &[usize], limits: &[usize]) -> f64 {
+        let worth: f64 = lines.iter().map(|&line| self.net(line, self.pick(line))).sum();
+        let priced = limits.iter().filter(|&&limit| self.prices[limit] > 0.0);
+        worth + priced.map(|&limit| self.prices[limit] * self.limits[limit].most).sum::<f64>()
+    }
+
+    /// Use of one limit at the prices.
+    pub fn use_of(&self, limit: usize) -> f64 {
+        self.use_at(limit, self.prices[limit])
+    }
+
     /// The mean worth of a unit that the lines want.
-    fn first_guess(&self, limit: usize) -> f64 {
+    pub fn first_guess(&self, limit: usize) -> f64 {
         let (mut value, mut taken) = (0.0, 0.0);
         for &(line, at) in &self.problem.lines_of[limit] {
             let goods = &self.problem.goods[line as usize];
@@ -236,9 +276,7 @@ impl<'a> Dual<'a> {
                 break;
             }
             let step = relaxed * (bound - target).max(1e-9 * best.0.abs()) / square;
-            for ((price, limit), part) in
-                self.prices.iter_mut().zip(&self.problem.limits).zip(&away)
-            {
+            for ((price, limit), part) in self.prices.iter_mut().zip(&self.limits).zip(&away) {
                 *price = (*price + step * part / limit.scale()).max(0.0);
             }
             self.price_lines();

@@ -191,7 +191,7 @@ impl Problem {
         })
     }
 
-    fn least_use(&self, limit: usize) -> f64 {
+    pub fn least_use(&self, limit: usize) -> f64 {
         let least = |&(line, at): &(u32, u8)| {
             let goods = &self.goods[line as usize];
             let member = &goods.members[usize::from(at)];

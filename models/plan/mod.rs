@@ -3,4 +3,6 @@
 pub mod assemble;
 pub mod choice;
 pub mod gates;
+pub mod kpi;
 pub mod line;
+pub mod segment;

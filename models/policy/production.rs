@@ -11,6 +11,8 @@ mod batch;
 mod dates;
 pub mod demand;
 pub mod lead_time;
+pub mod lots;
+pub mod repeat;
 pub mod schedule;
 mod terms;
 mod together;
@@ -21,6 +23,7 @@ use crate::finding::Finding;
 use batch::Batch;
 use demand::{DEMAND_QTY_MAX, DemandPrior, NetDemand};
 use lead_time::MakerLeadTime;
+use repeat::{RepeatTerms, RunPlan, plan_runs};
 pub use terms::{BatchTerms, CheckedTerms, ProductionError};
 pub use together::{BatchHours, Together, suggest_together};
 
@@ -64,10 +67,13 @@ pub struct ProductionSuggestion {
     pub ready_on: Option<Day>,
     /// That the season takes everything covered and this batch.
     pub sell_all_probability: f64,
-    /// Against making nothing now, setup paid.
+    /// Against making nothing now, setup paid; where a run may be repeated, with the best repeats
+    /// after either.
     pub expected_profit_minor: i64,
     /// Net of cancellations and resold returns, whole season, reserved units included.
     pub demand_mean_qty: f64,
+    /// The repeats that are expected to follow, where a run may be repeated.
+    pub runs: Option<RunPlan>,
     pub reason: Vec<ReasonStep>,
 }
 
@@ -75,9 +81,25 @@ pub struct ProductionSuggestion {
 #[derive(Clone, Copy, Debug)]
 pub struct Candidate<'a> {
     pub presale: Presale<'a>,
+    /// Reserved units that need no stock any more: shipped, or turned away.
+    pub gone_qty: i64,
     pub prior: DemandPrior,
     pub terms: CheckedTerms,
     pub lead_time: &'a MakerLeadTime,
+    /// `None`: all is made at once.
+    pub repeat: Option<RepeatTerms>,
+}
+
+impl<'a> Candidate<'a> {
+    /// Nothing is gone yet, and all is made at once.
+    pub fn new(
+        presale: Presale<'a>,
+        prior: DemandPrior,
+        terms: CheckedTerms,
+        lead_time: &'a MakerLeadTime,
+    ) -> Candidate<'a> {
+        Candidate { presale, gone_qty: 0, prior, terms, lead_time, repeat: None }
+    }
 }
 
 /// Tonight's batch for one item on pre-sale, at a maker who has time for it.
@@ -91,14 +113,19 @@ pub fn suggest(
     lead_time: &MakerLeadTime,
     today: Day,
 ) -> Result<(ProductionSuggestion, Vec<Finding>), ProductionError> {
-    let candidate = Candidate { presale: *presale, prior: *prior, terms: *terms, lead_time };
-    let judged = Judged::new(&candidate, today)?;
-    let qty = judged.wanted_qty;
-    let (mut suggestion, mut findings) = judged.suggestion(qty);
-    if qty > 0 {
-        dates::date(&mut suggestion, presale, terms, lead_time, today, &mut findings);
-    }
-    Ok((suggestion, findings))
+    let candidate = Candidate::new(*presale, *prior, *terms, lead_time);
+    suggest_run(&candidate, today)
+}
+
+/// As [`suggest`], for a candidate whose run may be repeated or some of whose goods are gone.
+///
+/// # Errors
+/// As [`suggest`], and those of [`plan_runs`].
+pub fn suggest_run(
+    candidate: &Candidate,
+    today: Day,
+) -> Result<(ProductionSuggestion, Vec<Finding>), ProductionError> {
+    Ok(Judged::new(candidate, today)?.alone(candidate, today))
 }
 
 /// A candidate with its demand worked out and its lot chosen.
@@ -109,6 +136,8 @@ struct Judged<'a> {
     promised: i64,
     /// What is best for this item alone.
     wanted_qty: i64,
+    /// Where a run may be repeated.
+    runs: Option<RunPlan>,
     reason: Vec<ReasonStep>,
     findings: Vec<Finding>,
 }
@@ -117,8 +146,10 @@ impl<'a> Judged<'a> {
     fn new(candidate: &'a Candidate, today: Day) -> Result<Judged<'a>, ProductionError> {
         let Candidate { presale, prior, terms, .. } = candidate;
         let reserved = reserved_qty(presale)?;
+        let open = (reserved - candidate.gone_qty.max(0)).max(0);
         let elapsed = elapsed_share(presale, today)?;
-        let demand = NetDemand::new(prior, reserved as usize, elapsed, terms.keep())?;
+        let seen = (reserved as usize, open as usize);
+        let demand = NetDemand::with_open(prior, seen, elapsed, terms.keep())?;
         let mut reason = vec![
             step("reserved", "paid reservations", reserved as f64),
             step("elapsed", "share of the season that is over", elapsed),
@@ -140,8 +171,7 @@ impl<'a> Judged<'a> {
             step("covered", "units on hand or already being made", presale.covered_qty as f64),
         ];
         let mut findings = Vec::new();
-        let shipped =
-            shipped_quantile_qty(reserved, terms.0.cancellation_rate, terms.0.promise_level);
+        let shipped = shipped_quantile_qty(open, terms.0.cancellation_rate, terms.0.promise_level);
         let promised = (shipped - presale.covered_qty).max(0);
         reason.push(step("promised", "reserved units that nothing covers yet", promised as f64));
         let covered = presale.covered_qty;
@@ -151,12 +181,27 @@ impl<'a> Judged<'a> {
             covered,
             promised,
             wanted_qty: 0,
-            reason: vec![],
-            findings: vec![],
+            runs: None,
+            reason: Vec::new(),
+            findings: Vec::new(),
         };
-        judged.wanted_qty = judged.batch().choose(&mut reason, &mut findings);
+        judged.wanted_qty = match candidate.repeat {
+            None => judged.batch().choose(&mut reason, &mut findings),
+            Some(repeat) => {
+                let plan = plan_runs(candidate, &repeat, today)?;
+                plan.explain(&mut reason, &mut findings);
+                judged.runs.insert(plan).first_qty
+            }
+        };
         (judged.reason, judged.findings) = (reason, findings);
         Ok(judged)
+    }
+
+    /// Expected gain of `qty` now over nothing now, with what is made later for the best.
+    fn profit_minor(&self, qty: i64) -> f64 {
+        let Some(runs) = &self.runs else { return self.batch().profit_minor(qty) };
+        let place = runs.profits_minor.binary_search_by_key(&qty, |&(lot, _)| lot);
+        place.map_or(0.0, |at| runs.profits_minor[at].1 - runs.profits_minor[0].1)
     }
 
     fn batch(&self) -> Batch<'_> {
@@ -164,9 +209,19 @@ impl<'a> Judged<'a> {
         Batch { demand: &self.demand, terms: self.terms, covered, promised }
     }
 
+    /// What is best where the maker has time for it.
+    fn alone(self, candidate: &Candidate, today: Day) -> (ProductionSuggestion, Vec<Finding>) {
+        let qty = self.wanted_qty;
+        let (mut suggestion, mut findings) = self.suggestion(qty);
+        if qty > 0 {
+            dates::date(&mut suggestion, candidate, today, &mut findings);
+        }
+        (suggestion, findings)
+    }
+
     /// The suggestion of `qty`, without its dates.
     fn suggestion(self, qty: i64) -> (ProductionSuggestion, Vec<Finding>) {
-        let profit_minor = self.batch().profit_minor(qty).round();
+        let profit_minor = self.profit_minor(qty).round();
         let sell_all = self.demand.reaches((self.covered + qty) as usize);
         let mut reason = self.reason;
         reason.push(step("quantity", "to have made", qty as f64));
@@ -183,6 +238,7 @@ impl<'a> Judged<'a> {
             sell_all_probability: sell_all,
             expected_profit_minor: profit_minor as i64,
             demand_mean_qty: self.demand.mean_qty(),
+            runs: self.runs,
             reason,
         };
         (suggestion, self.findings)

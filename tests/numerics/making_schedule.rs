@@ -255,7 +255,7 @@ fn hours_to_spare_change_nothing_and_few_hours_defer() {
             let presale =
                 Presale { reservations, opens: TODAY - 10, closes: TODAY + 30, covered_qty: 0 };
             let terms = terms.check().expect("legal terms");
-            (Candidate { presale, prior, terms, lead_time: &lead_time }, hours)
+            (Candidate::new(presale, prior, terms, &lead_time), hours)
         })
         .collect();
     let together = |hours: f64| {
@@ -264,7 +264,7 @@ fn hours_to_spare_change_nothing_and_few_hours_defer() {
     };
     let free = together(1_000.0);
     for ((candidate, _), shared) in candidates.iter().zip(&free.suggestions) {
-        let Candidate { presale, prior, terms, lead_time } = candidate;
+        let Candidate { presale, prior, terms, lead_time, .. } = candidate;
         let (single, _) = suggest(presale, prior, terms, lead_time, TODAY).expect("legal");
         let (shared, _) = shared.as_ref().expect("legal");
         assert!(single.qty > 0);

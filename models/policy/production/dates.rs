@@ -3,22 +3,19 @@
 use crate::calendar::Day;
 use crate::finding::{Code, Finding};
 
-use super::lead_time::MakerLeadTime;
-use super::terms::CheckedTerms;
-use super::{Presale, ProductionSuggestion, step};
+use super::{Candidate, Presale, ProductionSuggestion, step};
 
 /// Starts as late as the first uncovered promise allows, so that the batch knows most, and today
 /// where nothing is promised.
 pub(super) fn date(
     suggestion: &mut ProductionSuggestion,
-    presale: &Presale,
-    terms: &CheckedTerms,
-    lead_time: &MakerLeadTime,
+    candidate: &Candidate,
     today: Day,
     findings: &mut Vec<Finding>,
 ) {
+    let Candidate { presale, terms, lead_time, .. } = candidate;
     let lead_days = lead_time.quantile_days(terms.0.ready_level);
-    let uncovered = uncovered_promises(presale);
+    let uncovered = uncovered_promises(presale, candidate.gone_qty);
     let start_on = match uncovered.first() {
         Some(&(promised_on, _)) => today.max(promised_on - lead_days),
         None => today,
@@ -46,15 +43,15 @@ pub(super) fn date(
     }
 }
 
-/// (date, units) promised beyond what is covered, earliest first.
-pub(super) fn uncovered_promises(presale: &Presale) -> Vec<(Day, i64)> {
+/// (date, units) promised beyond what is covered or gone, earliest first.
+pub(super) fn uncovered_promises(presale: &Presale, gone_qty: i64) -> Vec<(Day, i64)> {
     let mut promises: Vec<(Day, i64)> = presale
         .reservations
         .iter()
         .filter_map(|reservation| Some((reservation.promised_on?, reservation.qty)))
         .collect();
     promises.sort_unstable();
-    let mut covered = presale.covered_qty;
+    let mut covered = presale.covered_qty.saturating_add(gone_qty);
     promises.retain_mut(|(_, qty)| {
         let served = covered.min(*qty);
         covered -= served;

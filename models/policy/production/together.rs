@@ -57,7 +57,7 @@ pub fn suggest_together(
         .map(|(judged, ((candidate, _), batch))| {
             let judged = judged?;
             if waits(candidate, maker, today) {
-                return Ok(alone(judged, candidate, today));
+                return Ok(judged.alone(candidate, today));
             }
             Ok(scheduled(judged, batch, schedule.hour_price_minor))
         })
@@ -73,23 +73,9 @@ pub fn suggest_together(
 /// Whether the first uncovered promise leaves time to start after the days planned.
 fn waits(candidate: &Candidate, maker: &MakerCapacity, today: Day) -> bool {
     let lead_days = candidate.lead_time.quantile_days(candidate.terms.0.ready_level);
-    dates::uncovered_promises(&candidate.presale)
+    dates::uncovered_promises(&candidate.presale, candidate.gone_qty)
         .first()
         .is_some_and(|&(due_on, _)| due_on - lead_days >= today + maker.hours.len() as i32)
-}
-
-fn alone(
-    judged: Judged,
-    candidate: &Candidate,
-    today: Day,
-) -> (ProductionSuggestion, Vec<Finding>) {
-    let Candidate { presale, terms, lead_time, .. } = candidate;
-    let qty = judged.wanted_qty;
-    let (mut suggestion, mut findings) = judged.suggestion(qty);
-    if qty > 0 {
-        dates::date(&mut suggestion, presale, terms, lead_time, today, &mut findings);
-    }
-    (suggestion, findings)
 }
 
 fn scheduled(
@@ -133,8 +119,7 @@ impl Judged<'_> {
         maker: &MakerCapacity,
         today: Day,
     ) -> BatchCurve {
-        let (batch, terms) = (self.batch(), self.terms);
-        let promises = dates::uncovered_promises(&candidate.presale);
+        let promises = dates::uncovered_promises(&candidate.presale, candidate.gone_qty);
         let mut curve = BatchCurve {
             qty: vec![0],
             worth_minor: vec![0.0],
@@ -147,26 +132,47 @@ impl Judged<'_> {
         if self.wanted_qty <= 0 {
             return curve;
         }
-        let step = terms.0.multiple;
-        let first = terms.lot_at_least(0);
-        let lots = (self.wanted_qty - first) / step + 1;
-        let apart = lots.div_euclid(LOTS_LISTED).max(0) + 1;
-        let economic = batch.best(0).map_or(0.0, |(_, profit)| profit.max(0.0));
-        let reachable = terms.lot_max().map_or(self.promised, |most| self.promised.min(most));
-        let kept = if self.promised > 0 { batch.loss_limit_minor() + economic } else { 0.0 };
-        let mut add = |qty: i64| {
+        let (kept_from, kept_minor) = self.kept_promise();
+        for qty in self.lots() {
+            let kept = if qty >= kept_from { kept_minor } else { 0.0 };
             curve.qty.push(qty);
-            let keeps = qty >= reachable;
-            curve.worth_minor.push(batch.profit_minor(qty) + if keeps { kept } else { 0.0 });
-        };
-        let mut qty = first;
-        while qty < self.wanted_qty {
-            add(qty);
-            qty += step * apart;
+            curve.worth_minor.push(self.profit_minor(qty) + kept);
         }
-        add(self.wanted_qty);
         curve.in_time_minor = in_time_minor(&promises, candidate, maker, today);
         curve
+    }
+}
+
+impl Judged<'_> {
+    /// Lots above 0 up to the wanted one.
+    fn lots(&self) -> Vec<i64> {
+        if let Some(runs) = &self.runs {
+            let lots = runs.profits_minor.iter().map(|&(lot, _)| lot);
+            return lots.filter(|lot| (1..=self.wanted_qty).contains(lot)).collect();
+        }
+        let multiple = self.terms.0.multiple;
+        let first = self.terms.lot_at_least(0);
+        let apart = ((self.wanted_qty - first) / multiple / LOTS_LISTED + 1) * multiple;
+        let mut lots: Vec<i64> =
+            (0..).map(|i| first + i * apart).take_while(|&lot| lot < self.wanted_qty).collect();
+        lots.push(self.wanted_qty);
+        lots
+    }
+
+    /// The lot from which on the promise is kept, and what that is worth.
+    fn kept_promise(&self) -> (i64, f64) {
+        let batch = self.batch();
+        let most = self.terms.lot_max().unwrap_or(i64::MAX);
+        let (from, economic) = match &self.runs {
+            Some(runs) => {
+                let best = runs.profits_minor.iter().map(|&(_, profit)| profit);
+                let nothing = runs.profits_minor[0].1;
+                (runs.due_qty, best.fold(nothing, f64::max) - nothing)
+            }
+            None => (self.promised, batch.best(0).map_or(0.0, |(_, profit)| profit.max(0.0))),
+        };
+        let worth = if from > 0 { batch.loss_limit_minor() + economic } else { 0.0 };
+        (from.min(most), worth)
     }
 }
 

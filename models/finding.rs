@@ -84,11 +84,13 @@ codes! {
     PromiseLate, "promise_late", Warning,
         "A batch started today is not ready for every reservation's promised date.";
     PromiseNotCovered, "promise_not_covered", Error,
-        "Paid reservations stay without stock: making them loses more than the limit allows.";
+        "Paid reservations stay without stock: the detail says whether money or hours are short.";
     BatchAtLoss, "batch_at_loss", Warning,
         "The batch is expected to lose money and is suggested only to keep what was promised.";
     BatchCapacityShort, "batch_capacity_short", Warning,
         "The maker's capacity is below what is already reserved, or below its own minimum.";
+    BatchDeferred, "batch_deferred", Warning,
+        "The maker has too few hours in the coming days; the detail says what waits and its cost.";
     LeadTimePromised, "lead_time_promised", Info,
         "No order of this supplier was ever received, so its promised lead time was believed.";
     LeadTimeUnknown, "lead_time_unknown", Warning,
@@ -150,6 +152,13 @@ codes! {
         "The quantities that a line may choose from make no sense, so the line was left as it is.";
     FrozenLineGone, "frozen_line_gone", Warning,
         "A line within the freeze fence can no longer be ordered as it was planned.";
+    // Measures of the assortment and of suppliers.
+    ReturnRateHigh, "return_rate_high", Warning,
+        "Far more of the item comes back than is usual: look at its quality, size and description.";
+    SupplierOtifLow, "supplier_otif_low", Warning,
+        "The supplier delivers too little on time and in full; late open orders count as failures.";
+    SlowStockHigh, "slow_stock_high", Warning,
+        "Too large a share of the stock's value sells slowly or not at all.";
     // Gates.
     GateQuantity, "gate_quantity", Warning,
         "The line was held: it is many times the largest demand ever seen over as many days.";

@@ -8,3 +8,5 @@ pub mod limits;
 pub mod line;
 pub mod settle;
 mod share;
+pub mod kpi;
+pub mod segment;

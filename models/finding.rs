@@ -129,6 +129,12 @@ codes! {
         "The usual source is closed or at capacity, so the one behind it was used.";
     DcShort, "dc_short", Warning,
         "The source has too little for all its locations; each got what is worth most there.";
+    ReserveKept, "reserve_kept", Info,
+        "The source would have had enough for all, but keeps its reserve back.";
+    RoomShort, "room_short", Info,
+        "The order was cut to what there is room for; a later one brings the rest in time.";
+    OverflowLikely, "overflow_likely", Info,
+        "In one case of ten the stock exceeds the location's capacity: book room for it.";
     OverCapacity, "over_capacity", Warning,
         "The location's stock is projected to exceed its capacity.";
     // Limits that lines share.

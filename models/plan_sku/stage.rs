@@ -3,12 +3,16 @@
 use crate::calendar::Day;
 use crate::finding::{Code, Finding};
 use crate::plan_sku::input::{Arrival, ItemSupply, Node};
+use crate::plan_sku::standing::Standing;
 use crate::policy::order::{Needs, Window};
 use crate::policy::projection::{LotLeft, Opening, PathMatrix, Projection};
 use crate::policy::terms::SupplyTerms;
 
 /// Days beyond the forecast that a decision may still look at.
 const MAX_DAYS: usize = 400;
+
+/// Of the first receipt; those before belong to the window.
+const SALT: u64 = 16;
 
 /// Buffers of one planning thread.
 #[derive(Clone, Debug, Default)]
@@ -35,6 +39,7 @@ pub(super) struct Stage {
     pub backordered: i64,
     /// Stock of the locations behind it, less what is promised there.
     pub child_stock: i64,
+    pub standing: Standing,
     /// Quantity, arrival, and the days until it is where it sells.
     pub incoming: Vec<(i64, Arrival, u32)>,
     /// Days from this place to where its goods sell.
@@ -44,9 +49,12 @@ pub(super) struct Stage {
 impl Stage {
     /// One place alone.
     pub(super) fn of(at: usize, node: &Node) -> Stage {
+        let mut opening = node.opening.clone();
+        node.standing.sell_first(&mut opening);
         Stage {
             serves: vec![at],
-            opening: node.opening.clone(),
+            opening,
+            standing: node.standing,
             on_hand: node.on_hand,
             reserved: node.reserved,
             backordered: node.backordered,
@@ -61,6 +69,8 @@ impl Stage {
         self.child_stock = self.child_stock.saturating_add(node.opening.net);
         self.opening.net = self.opening.net.saturating_add(node.opening.net);
         self.opening.unlotted = self.opening.unlotted.saturating_add(node.opening.unlotted);
+        node.standing.sell_first(&mut self.opening);
+        self.standing.add(node.standing);
         self.opening.lots.extend(node.opening.lots.iter().copied());
         self.opening.lots.sort_by_key(|lot: &LotLeft| (lot.last_day, lot.qty));
         self.incoming.extend(node.incoming.iter().map(|(qty, a)| (*qty, a.clone(), later)));
@@ -85,7 +95,7 @@ impl Stage {
         let (paths, days) = (scratch.demand.paths, scratch.demand.days);
         scratch.receipts.reset(paths, days, 0.0);
         for (index, (qty, arrival, later)) in self.incoming.iter().enumerate() {
-            add_receipt(scratch, *qty, arrival, *later, 16 + index as u64);
+            add_receipt(scratch, *qty, arrival, *later, SALT + index as u64);
         }
     }
 
@@ -160,6 +170,17 @@ impl Shape {
         demand.paths == self.paths
             && demand.horizon >= self.days
             && demand.values.len() == demand.paths * demand.horizon
+    }
+}
+
+/// Per path, the day on which entry `index` of a place's incoming goods is there; as
+/// [`Stage::load_receipts`] has it.
+pub(super) fn receipt_days(paths: usize, arrival: &Arrival, later: u32, index: usize) -> Vec<f64> {
+    match arrival {
+        Arrival::On(day) => vec![f64::from(day + later); paths],
+        Arrival::After(lead_time) => (0..paths)
+            .map(|path| f64::from(lead_time.sample(path, paths, SALT + index as u64) + later))
+            .collect(),
     }
 }
 

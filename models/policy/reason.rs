@@ -25,6 +25,9 @@ pub mod codes {
     pub const BACKORDERED: &str = "backordered";
     pub const EXPIRING: &str = "expiring";
     pub const OPEN_ORDERS: &str = "open_orders";
+    pub const PREDECESSOR: &str = "predecessor";
+    pub const PRESENTATION: &str = "presentation";
+    pub const RESERVE: &str = "reserve";
     pub const OTHER_LINES: &str = "other_lines";
     pub const PRICE_BREAK: &str = "price_break";
     pub const MOQ: &str = "moq";
@@ -32,7 +35,11 @@ pub mod codes {
     pub const CAPACITY: &str = "capacity";
     pub const SHELF_LIFE: &str = "shelf_life";
     pub const PHASE_OUT: &str = "phase_out";
+    pub const PRESALE: &str = "presale";
+    pub const ROOM: &str = "room";
     pub const DC_SHORT: &str = "dc_short";
+    pub const DC_RESERVE: &str = "dc_reserve";
+    pub const LATERAL: &str = "lateral";
     pub const NOT_WORTH_IT: &str = "not_worth_it";
     pub const OVER_CAPACITY: &str = "over_capacity";
     // What limits that lines share made of it, after all lines were planned.
@@ -46,6 +53,9 @@ pub mod codes {
     pub const SERVICE_TARGET: &str = "service_target";
     pub const PROTECTION_INTERVAL: &str = "protection_interval";
     pub const CLOSED: &str = "closed";
+    pub const WORTH_HERE: &str = "worth_here";
+    pub const WORTH_THERE: &str = "worth_there";
+    pub const FREIGHT: &str = "freight";
     // Sums so far.
     pub const NET_NEED: &str = "net_need";
     pub const FINAL: &str = "final";
@@ -61,7 +71,12 @@ enum Role {
 
 fn role(step: &str) -> Role {
     match step {
-        codes::SERVICE_TARGET | codes::PROTECTION_INTERVAL | codes::CLOSED => Role::Fact,
+        codes::SERVICE_TARGET
+        | codes::PROTECTION_INTERVAL
+        | codes::CLOSED
+        | codes::WORTH_HERE
+        | codes::WORTH_THERE
+        | codes::FREIGHT => Role::Fact,
         codes::NET_NEED | codes::FINAL => Role::Sum,
         _ => Role::Term,
     }

@@ -203,8 +203,7 @@ impl<'a> Court<'a> {
     fn beyond_horizon(&self, order: &Coming) -> f64 {
         let shown = (self.days() as f64 - f64::from(order.median)).max(0.0);
         let demand = &self.scratch.demand;
-        let daily =
-            demand.values.iter().sum::<f64>() / (demand.paths * demand.days).max(1) as f64;
+        let daily = demand.values.iter().sum::<f64>() / (demand.paths * demand.days).max(1) as f64;
         (self.law.break_cover_days - shown).max(0.0) * daily
     }
 
@@ -249,9 +248,8 @@ impl<'a> Court<'a> {
     fn postpone(&self, order: &Coming) -> Option<Advice> {
         let (days, due) = (self.days(), order.median as usize);
         let soonest = due + self.law.review_days as usize;
-        let most = order.qty as f64
-            * days.saturating_sub(due) as f64
-            * self.law.money.holding_per_day;
+        let most =
+            order.qty as f64 * days.saturating_sub(due) as f64 * self.law.money.holding_per_day;
         if order.late || soonest >= days || days < self.law.until || most < self.law.least_value {
             return None;
         }
@@ -283,7 +281,8 @@ impl<'a> Court<'a> {
             lost += (qty - self.least(path, due, to)).max(0.0).min(qty);
         }
         let paths = self.paths().max(1) as f64;
-        (qty * held * self.law.money.holding_per_day - lost * self.law.money.margin_and_penalty) / paths
+        (qty * held * self.law.money.holding_per_day - lost * self.law.money.margin_and_penalty)
+            / paths
     }
 
     /// For an item that ends: each unit whose cost is more than the sale that it may still make.

@@ -84,7 +84,10 @@ fn what_comes_too_late_is_expedited() {
     check("tonight's order is sooner", &soon, &[]);
     // A path in eight is short, which is more than one in twenty.
     let mut values = vec![10.0; 8 * 28];
-    values[28..].iter_mut().enumerate().for_each(|(at, v)| *v = if at % 28 < 8 { 2.0 } else { 10.0 });
+    values[28..]
+        .iter_mut()
+        .enumerate()
+        .for_each(|(at, v)| *v = if at % 28 < 8 { 2.0 } else { 10.0 });
     let mut rare = short();
     rare.locations[0].demand = Some(DemandPaths { paths: 8, horizon: 28, values });
     let config = PlanConfig { exception_min_minor: 100, ..PlanConfig::default() };

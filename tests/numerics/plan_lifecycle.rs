@@ -75,9 +75,7 @@ fn stock_of_the_predecessor_sells_first() {
     assert_eq!(ordered(&item).0, 45);
 }
 
-fn item_of(
-    places: Vec<granary_models::plan_sku::LocationSupply<'static>>,
-) -> ItemSupply<'static> {
+fn item_of(places: Vec<granary_models::plan_sku::LocationSupply<'static>>) -> ItemSupply<'static> {
     item(places)
 }
 

@@ -326,8 +326,13 @@ fn town(shops: usize, most: i64) -> impl Strategy<Value = Town> {
     let stock = proptest::collection::vec(0..most, shops);
     let freight = proptest::collection::vec(0i64..40, shops * (shops - 1));
     (stock, demand, freight, 0i64..200, 1i64..5, 0i64..4).prop_map(
-        |(stock, demand, freight, handling, lot, presentation)| {
-            Town { stock, demand, freight, handling, lot, presentation }
+        |(stock, demand, freight, handling, lot, presentation)| Town {
+            stock,
+            demand,
+            freight,
+            handling,
+            lot,
+            presentation,
         },
     )
 }

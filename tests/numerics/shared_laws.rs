@@ -123,35 +123,43 @@ proptest! {
         prop_assert_eq!(plan, wanted);
         prop_assert_eq!((settlement.changed, notes.len()), (0, 0));
     }
+}
 
-    #[test]
-    fn a_plan_from_nearly_the_same_facts_is_the_same_plan(
-        seed in 0u64..100_000, share in 0.2f64..1.2,
-    ) {
-        let lines = lines(seed, 40);
-        let mut limits = limits(seed, &lines, share);
-        // Orders of a supplier as a whole are another matter.
-        limits.suppliers.clear();
-        limits.hysteresis = Hysteresis { min_value_share: 0.15, ..Hysteresis::default() };
-        let (plan, _, _) = run(&lines, &limits);
-        let previous = Previous::of(&plan, true);
-        // The next night's paths say one in five hundred more or less, and its plan is another.
-        let mut random = Random(seed + 5);
-        let mut again = lines.clone();
-        for line in &mut again {
-            let top = line.choice.value_minor.iter().copied().fold(0.0, f64::max);
-            for value in &mut line.choice.value_minor[1..] {
-                *value += 0.004 * top * (random.uniform() - 0.5);
-            }
+/// The same lines a night later: their paths say a little more or less.
+fn nearly(lines: &[ReorderLine], seed: u64) -> Vec<ReorderLine> {
+    let mut random = Random(seed + 5);
+    let mut again = lines.to_vec();
+    for line in &mut again {
+        let top = line.choice.value_minor.iter().copied().fold(0.0, f64::max);
+        for value in &mut line.choice.value_minor[1..] {
+            *value += 0.004 * top * (random.uniform() - 0.5);
         }
-        let (second, _, _) = settle(again, &limits, &previous, TODAY);
+    }
+    again
+}
+
+#[test]
+fn a_plan_from_nearly_the_same_facts_is_the_same_plan() {
+    let (mut same_plans, mut same_lines, mut all_lines, mut same_without) = (0, 0, 0, 0);
+    let plans = 200;
+    for seed in 0..plans {
+        let lines = lines(seed, 40);
+        let mut limits = limits(seed, &lines, 0.3 + (seed % 10) as f64 / 10.0);
+        let (plan, _, _) = run(&lines, &limits);
         let qty = |plan: &[ReorderLine]| -> Vec<(String, i64)> {
             plan.iter().map(|line| (line.line_key.clone(), line.qty)).collect()
         };
+        let again = nearly(&lines, seed);
+        same_without += usize::from(qty(&run(&again, &limits).0) == qty(&plan));
+        limits.hysteresis = Hysteresis { min_value_share: 0.05, ..Hysteresis::default() };
+        let (second, _, _) = settle(again, &limits, &Previous::of(&plan, true), TODAY);
         let (before, after) = (qty(&plan), qty(&second));
-        let same = before.iter().filter(|line| after.contains(line)).count();
-        // Where many lines compete for a tight budget some trade places for more than the share.
-        let all = before.len().max(after.len());
-        prop_assert!(same as f64 >= 0.9 * all as f64 - 1.0, "{} of {}", same, all);
+        same_plans += usize::from(before == after);
+        same_lines += before.iter().filter(|line| after.contains(line)).count();
+        all_lines += before.len().max(after.len());
     }
+    println!(
+        "{same_plans} of {plans} plans, {same_lines} of {all_lines} lines; {same_without} without"
+    );
+    assert!(same_plans >= 190, "only {same_plans} of {plans} plans");
 }

@@ -125,8 +125,11 @@ impl Replenish<'_> {
             return;
         }
         for at in 0..self.item.locations.len() {
-            for (&index, (qty, arrival)) in
-                self.network.nodes[at].orders.clone().iter().zip(self.network.nodes[at].incoming.clone())
+            for (&index, (qty, arrival)) in self.network.nodes[at]
+                .orders
+                .clone()
+                .iter()
+                .zip(self.network.nodes[at].incoming.clone())
             {
                 let order = &self.item.locations[at].open_orders[index];
                 let value = qty as f64 * self.unit_cost(order);
@@ -245,4 +248,3 @@ impl Replenish<'_> {
         });
     }
 }
-

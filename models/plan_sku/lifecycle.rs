@@ -20,9 +20,13 @@ const DEPTHS: [f64; 7] = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7];
 #[serde(rename_all = "snake_case")]
 pub enum ExitProposal {
     /// To where it still sells; an index into the item's locations.
-    Transfer { to: usize },
+    Transfer {
+        to: usize,
+    },
     /// A price cut as a share of the price.
-    Markdown { depth: f64 },
+    Markdown {
+        depth: f64,
+    },
     /// Back to the supplier.
     Return,
     WriteOff,
@@ -113,8 +117,11 @@ impl Replenish<'_> {
         let wakes = daily * self.shape.days as f64 >= stock as f64;
         let dead = !wakes && idle.is_none_or(|days| days >= self.config.dead_stock_days);
         let kept = if item.status.is_ending() { 0 } else { node.standing.wanted() };
-        let life_days =
-            node.opening.shelf_life_days.map_or(SELLS_WITHIN_DAYS, f64::from).min(SELLS_WITHIN_DAYS);
+        let life_days = node
+            .opening
+            .shelf_life_days
+            .map_or(SELLS_WITHIN_DAYS, f64::from)
+            .min(SELLS_WITHIN_DAYS);
         let qty = if dead { stock } else { self.unsold(at, stock - kept, daily, life_days) };
         if qty <= 0 {
             return;

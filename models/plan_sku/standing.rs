@@ -94,12 +94,7 @@ impl Standing {
 
 /// Stock without the order as the next one arrives, at the level below which the target's share of
 /// paths does not fall.
-fn left_over(
-    scratch: &mut Scratch,
-    opening: &Opening,
-    shortage: Shortage,
-    target: Target,
-) -> i64 {
+fn left_over(scratch: &mut Scratch, opening: &Opening, shortage: Shortage, target: Target) -> i64 {
     let Scratch { demand, receipts, window, projection, .. } = scratch;
     if demand.days == 0 || demand.paths == 0 {
         return 0;

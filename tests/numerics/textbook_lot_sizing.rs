@@ -59,7 +59,7 @@ fn instance() -> impl Strategy<Value = [Vec<f64>; 4]> {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        failure_persistence: None, cases: 2000, ..ProptestConfig::default()
+        failure_persistence: None, cases: 700, ..ProptestConfig::default()
     })]
 
     #[test]

@@ -20,9 +20,9 @@ use points::Grid;
 use tables::{Review, Tables, solve};
 
 /// Points of each of tonight's two intervals.
-const DEMANDS_TONIGHT: usize = 20;
+const DEMANDS_TONIGHT: usize = 16;
 /// Lots that tonight's decision compares before it looks closer around the best.
-const LOTS_TONIGHT: usize = 96;
+const LOTS_TONIGHT: usize = 64;
 
 /// When and how a run may be repeated. Name | default | purpose | range. Money is minor units per
 /// smallest unit.
@@ -449,8 +449,8 @@ fn follow(
     mass: &[f64],
 ) -> (Vec<f64>, f64, f64) {
     /// Too little to be worth following; what is followed is scaled to the whole in the end.
-    const UNLIKELY: f64 = 1e-7;
-    const POINTS: usize = 6;
+    const UNLIKELY: f64 = 1e-6;
+    const POINTS: usize = 5;
     let mut to = vec![0.0; next.seen.len * next.stock.len];
     let (mut runs, mut qty) = (0.0, 0.0);
     let grid: &Grid = &review.seen;

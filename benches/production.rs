@@ -40,7 +40,7 @@ fn curve(i: usize) -> BatchCurve {
             qty => (margin + cost) * sold(qty as f64) - cost * qty as f64 - 2_000.0,
         })
         .collect();
-    let due = (i % 3 == 0).then_some((i % 9) as i32);
+    let due = i.is_multiple_of(3).then_some((i % 9) as i32);
     BatchCurve {
         qty,
         worth_minor,
@@ -64,8 +64,8 @@ fn main() {
             black_box(schedule(black_box(&curves), &maker, TODAY).expect("legal curves"));
         });
         println!(
-            "schedule, {items} items x 60 lots, {:.0} hours: {:.1} ms; {made} made, {:.2}% below the \
-             bound, an hour {:.0}",
+            "schedule, {items} items x 60 lots, {:.0} hours: {:.1} ms; {made} made, {:.2}% below \
+             the bound, an hour {:.0}",
             week.hours_available,
             each / 1e3,
             100.0 * week.gap_minor() / week.bound_minor,

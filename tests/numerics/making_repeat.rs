@@ -191,7 +191,8 @@ impl Draw {
     }
 }
 
-/// What a season brings when tonight's lot is `first` and, with `repeats`, each review decides anew.
+/// What a season brings when tonight's lot is `first` and, with `repeats`, each review decides
+/// anew.
 fn season(case: &Case, demand: &[i64], first: i64, repeats: bool) -> f64 {
     let terms = case.terms;
     let pace = case.repeat.review_days.max(i32::from(case.lead_days)) as usize;
@@ -378,10 +379,12 @@ proptest! {
             ..Case::default().terms
         };
         let repeat = RepeatTerms { wait_share, ..RepeatTerms::default() };
-        let case = Case { prior: (shape, shape / mean), lead_days, terms, repeat, ..Case::default() };
+        let prior = (shape, shape / mean);
+        let case = Case { prior, lead_days, terms, repeat, ..Case::default() };
         let plan = case.plan(&seen, 0, covered);
         prop_assert!(plan.profit_minor.is_finite() && plan.one_shot_profit_minor.is_finite());
-        prop_assert!(plan.profit_minor >= plan.one_shot_profit_minor - 1e-6 * plan.profit_minor.abs());
+        let slack = 1e-6 * plan.profit_minor.abs();
+        prop_assert!(plan.profit_minor >= plan.one_shot_profit_minor - slack);
         for qty in [plan.first_qty, plan.one_shot_qty] {
             prop_assert!(qty >= 0 && qty % terms.multiple == 0);
             prop_assert!(qty == 0 || qty >= terms.moq);

@@ -142,8 +142,8 @@ pub struct SteadyRun {
 
 /// Tonight's lot of a steady item: the need by each day from today ([`cumulative_need`]) is met at
 /// least cost by runs that can be there on their days, far enough ahead for the plan's end not to
-/// matter. What is needed before tonight's run can be there is late whatever is done, and is part of
-/// the first lot.
+/// matter. What is needed before tonight's run can be there is late whatever is done, and is part
+/// of the first lot.
 pub fn steady_run(need: &[i64], days: RunDays, lot: Lot, costs: RunCosts) -> SteadyRun {
     let last = need.last().copied().unwrap_or(0);
     let daily = last as f64 / need.len().max(1) as f64;
@@ -181,7 +181,8 @@ impl LotGrid {
         };
         let (step, least, most) = fits(coarse).or_else(|| fits(multiple))?;
         let enough = (total - 1) / step + 1;
-        // One whole smallest lot past the need: the last run may have to be larger than what is left.
+        // One whole smallest lot past the need: the last run may have to be larger than what is
+        // left.
         let counts = enough.saturating_add(least).min(4 * LOTS_MAX);
         Some(LotGrid {
             step,

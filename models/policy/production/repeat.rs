@@ -6,8 +6,8 @@
 //! Azoury 1985). Tonight's lot is worth what it earns when every later review then decides for the
 //! best; making all at once is the same with no later run. The difference is the value of waiting.
 //!
-//! Demand is counted net, after cancellations and resold returns: a thinned Gamma–Poisson process is
-//! one with its rate divided by the share kept.
+//! Demand is counted net, after cancellations and resold returns: a thinned Gamma–Poisson process
+//! is one with its rate divided by the share kept.
 
 mod points;
 mod tables;
@@ -371,8 +371,8 @@ impl<'a> Tonight<'a> {
         value
     }
 
-    /// (lot, value) of 0 and of lots of at least `from`: at even distances, and every one (or nearly)
-    /// around the best of those.
+    /// (lot, value) of 0 and of lots of at least `from`: at even distances, and every one (or
+    /// nearly) around the best of those.
     fn lots(&self, from: i64) -> Vec<(i64, f64)> {
         let season = self.season;
         let multiple = season.lot_multiple;

@@ -5,13 +5,14 @@ use crate::finding::{Code, Finding};
 use crate::plan::choice::Choice;
 use crate::plan_sku::Line;
 use crate::plan_sku::input::{ItemSupply, PlanConfig};
-use crate::plan_sku::stage::{Scratch, Stage, set_window};
-use crate::policy::order::{RawOrder, Target, UnitMoney, mean, needs, raw_quantity};
+use crate::plan_sku::stage::{Scratch, Shape, Stage, set_window};
+use crate::policy::order::{RawOrder, Target, UnitMoney, mean, raw_quantity};
 use crate::policy::price::{BreakCosts, unit_cost_minor, with_breaks};
-use crate::policy::projection::Opening;
+use crate::policy::projection::{Opening, PathMatrix};
 use crate::policy::reason::{Reason, ReasonStep, codes};
 use crate::policy::rounding::{Lot, Rounded, round, round_down};
 use crate::policy::terms::{SupplyKind, SupplyTerms};
+use crate::policy::walk::Cell;
 
 /// What is asked of one source.
 pub(super) struct Ask<'a> {
@@ -49,30 +50,29 @@ pub(super) struct Decision {
     protection_days: u32,
 }
 
-/// Decides on one order from the demand and receipts that `stage` has loaded into `scratch`.
+/// Decides on one order for a place, or for an echelon.
 pub(super) fn decide(
     scratch: &mut Scratch,
     item: &ItemSupply,
     stage: &Stage,
+    shape: Shape,
     ask: &Ask,
     today: Day,
     config: &PlanConfig,
 ) -> Decision {
     let terms = ask.terms;
-    let (paths, known) = (scratch.demand.paths, scratch.demand.days);
     let mut found = Vec::new();
-    let order_on = set_window(&mut scratch.window, paths, terms, ask.next, today, stage.later);
-    stage.lengthen(scratch, &mut found);
+    let order_on =
+        set_window(&mut scratch.window, shape.paths, terms, ask.next, today, stage.later);
     let shelf_life_days = terms.shelf_life_days.or(item.shelf_life_days);
     let opening = Opening {
         shelf_life_days: shelf_life_days.map(|days| days.saturating_sub(stage.later).max(1)),
         ..stage.opening.clone()
     };
-    let Scratch { demand, receipts, window, needs: lack, .. } = scratch;
-    needs(demand, receipts, &opening, window, item.shortage, lack);
+    stage.find_needs(scratch, item, shape, &opening, &mut found);
     let target = item.target.unwrap_or(config.target);
     let money = unit_money(item, terms, &opening, config);
-    let raw = raw_quantity(lack, target, money, &mut scratch.ordered);
+    let raw = raw_quantity(&scratch.needs, target, money, &mut scratch.ordered);
 
     let mut reason = Reason::default();
     explain_need(&mut reason, item, stage, scratch, target, raw);
@@ -92,7 +92,7 @@ pub(super) fn decide(
     let arrives_in = median.max(0) as u32;
     let need_in =
         if qty > 0 { need_day(scratch, opening.net, raw.qty, arrives_in) } else { arrives_in };
-    let decision = Decision {
+    Decision {
         qty,
         cut,
         median_arrival: arrives_in,
@@ -110,11 +110,7 @@ pub(super) fn decide(
         order_on,
         reason,
         findings: found,
-    };
-    // Whoever projects next does so over the days of the forecast.
-    scratch.demand.truncate(known);
-    scratch.receipts.truncate(known);
-    decision
+    }
 }
 
 pub(super) fn lot_of(terms: &SupplyTerms) -> Lot {
@@ -393,14 +389,26 @@ fn need_day(scratch: &Scratch, net: i64, qty: i64, arrival: u32) -> u32 {
 /// The same where stock runs out before any order could arrive; sales lost until then do not matter
 /// to the first day on which one is.
 fn first_shortage(scratch: &Scratch, net: i64, allowed: f64) -> u32 {
-    let (demand, receipts) = (&scratch.demand, &scratch.receipts);
-    let mut stock = vec![net as f64; demand.paths];
+    if scratch.small.0.paths > 0 {
+        first_shortage_in(&scratch.small.0, &scratch.small.1, net, allowed)
+    } else {
+        first_shortage_in(&scratch.demand, &scratch.receipts, net, allowed)
+    }
+}
+
+fn first_shortage_in<T: Cell>(
+    demand: &PathMatrix<T>,
+    receipts: &PathMatrix<T>,
+    net: i64,
+    allowed: f64,
+) -> u32 {
+    let mut stock = vec![T::of(net as f64); demand.paths];
     let mut short = vec![false; demand.paths];
     for day in 0..demand.days {
         let flows = demand.row(day).iter().zip(receipts.row(day));
-        for ((stock, short), (wanted, received)) in stock.iter_mut().zip(&mut short).zip(flows) {
+        for ((stock, short), (&wanted, &received)) in stock.iter_mut().zip(&mut short).zip(flows) {
             *stock += received - wanted;
-            *short |= *stock < 0.0;
+            *short |= *stock < T::ZERO;
         }
         if short.iter().filter(|&&s| s).count() as f64 > allowed {
             return day as u32;

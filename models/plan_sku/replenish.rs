@@ -105,7 +105,6 @@ impl<'a> Replenish<'a> {
             return self.find(at, Code::NoSupplyTerms, detail);
         }
         self.draw_on_backups(at);
-        stage.load(self.scratch, self.item, self.shape);
         let (terms, next) = self.pick_source(at);
         let decision = self.decide(at, &stage, terms, next, 0, None);
         let (cut, given) = (decision.cut, decision.qty);
@@ -128,7 +127,7 @@ impl<'a> Replenish<'a> {
         let node = &self.network.nodes[at];
         let next = next.map(|next| &node.terms[next]);
         let ask = Ask { terms: &node.terms[terms], next, already, limit };
-        decide(self.scratch, self.item, stage, &ask, self.today, self.config)
+        decide(self.scratch, self.item, stage, self.shape, &ask, self.today, self.config)
     }
 
     /// The usual source; while that is closed, a standby that is open and delivers sooner.
@@ -163,7 +162,6 @@ impl<'a> Replenish<'a> {
             other > used && !self.network.is_backup(terms) && terms.next_open(today) == today
         });
         let Some(terms) = standby else { return };
-        stage.load(self.scratch, self.item, self.shape);
         let decision = self.decide(at, stage, terms, None, given, None);
         if decision.qty > 0 {
             let node = &self.network.nodes[at];
@@ -189,7 +187,6 @@ impl<'a> Replenish<'a> {
         let mut already = 0;
         for terms in draws {
             let stage = self.network.stage(at, false);
-            stage.load(self.scratch, self.item, self.shape);
             let decision = self.decide(at, &stage, terms, Some(0), already, None);
             already += decision.qty;
             if decision.qty > 0 {
@@ -272,7 +269,6 @@ impl<'a> Replenish<'a> {
     fn cut(&mut self, wish: usize, source: usize, qty: i64) {
         let Wish { at, terms, next, already, with_backups, .. } = self.wishes[wish];
         let stage = self.network.stage(at, with_backups);
-        stage.load(self.scratch, self.item, self.shape);
         let text = format!(
             "{} has {} to share: this location gets {}.",
             self.item.locations[source].location_id,

@@ -10,3 +10,4 @@ pub mod reason;
 pub mod rounding;
 pub mod terms;
 pub mod unit;
+pub mod walk;

@@ -84,11 +84,13 @@ codes! {
     PromiseLate, "promise_late", Warning,
         "A batch started today is not ready for every reservation's promised date.";
     PromiseNotCovered, "promise_not_covered", Error,
-        "Paid reservations stay without stock: making them loses more than the limit allows.";
+        "Paid reservations stay without stock: the detail says whether money or hours are short.";
     BatchAtLoss, "batch_at_loss", Warning,
         "The batch is expected to lose money and is suggested only to keep what was promised.";
     BatchCapacityShort, "batch_capacity_short", Warning,
         "The maker's capacity is below what is already reserved, or below its own minimum.";
+    BatchDeferred, "batch_deferred", Warning,
+        "The maker has too few hours in the coming days; the detail says what waits and its cost.";
     LeadTimePromised, "lead_time_promised", Info,
         "No order of this supplier was ever received, so its promised lead time was believed.";
     LeadTimeUnknown, "lead_time_unknown", Warning,
@@ -127,8 +129,42 @@ codes! {
         "The usual source is closed or at capacity, so the one behind it was used.";
     DcShort, "dc_short", Warning,
         "The source has too little for all its locations; each got what is worth most there.";
+    ReserveKept, "reserve_kept", Info,
+        "The source would have had enough for all, but keeps its reserve back.";
+    RoomShort, "room_short", Info,
+        "The order was cut to what there is room for; a later one brings the rest in time.";
+    OverflowLikely, "overflow_likely", Info,
+        "In one case of ten the stock exceeds the location's capacity: book room for it.";
     OverCapacity, "over_capacity", Warning,
         "The location's stock is projected to exceed its capacity.";
+    // Limits that lines share.
+    LimitBinds, "limit_binds", Info,
+        "A shared limit binds: the detail says how many lines it changed and what more would earn.";
+    LimitExceeded, "limit_exceeded", Error,
+        "Lines that cannot change exceed a shared limit by themselves, so some of them were held.";
+    LimitCurrency, "limit_currency", Warning,
+        "A limit is in one currency and lines it is meant for in another; they are never added.";
+    LimitSizeUnknown, "limit_size_unknown", Warning,
+        "A limit counts weight or volume, and items without one were not counted. Give them one.";
+    LeftOut, "left_out", Warning,
+        "A shared limit left nothing of this line: the detail says what it wanted and what is lost.";
+    OrderDeferred, "order_deferred", Warning,
+        "An order stayed below the supplier's minimum or container and waits for another night.";
+    OrderRaised, "order_raised", Info,
+        "An order was raised to the supplier's minimum or container with what is worth most next.";
+    OrderBelowMinimum, "order_below_minimum", Warning,
+        "Lines that cannot change leave an order below the supplier's minimum.";
+    BadChoice, "bad_choice", Error,
+        "The quantities that a line may choose from make no sense, so the line was left as it is.";
+    FrozenLineGone, "frozen_line_gone", Warning,
+        "A line within the freeze fence can no longer be ordered as it was planned.";
+    // Measures of the assortment and of suppliers.
+    ReturnRateHigh, "return_rate_high", Warning,
+        "Far more of the item comes back than is usual: look at its quality, size and description.";
+    SupplierOtifLow, "supplier_otif_low", Warning,
+        "The supplier delivers too little on time and in full; late open orders count as failures.";
+    SlowStockHigh, "slow_stock_high", Warning,
+        "Too large a share of the stock's value sells slowly or not at all.";
     // Gates.
     GateQuantity, "gate_quantity", Warning,
         "The line was held: it is many times the largest demand ever seen over as many days.";

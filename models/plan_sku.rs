@@ -5,12 +5,19 @@
 //! supplies, by echelon stock (Clark & Scarf 1960).
 
 mod allot;
+mod court;
 mod decide;
+mod exceptions;
 pub mod input;
+mod lateral;
+mod lifecycle;
 mod network;
 mod publish;
+mod relief;
 mod replenish;
+mod share;
 mod stage;
+mod standing;
 
 use serde::Serialize;
 
@@ -22,10 +29,13 @@ use crate::plan_sku::replenish::Replenish;
 use crate::policy::reason::ReasonStep;
 use crate::policy::terms::SupplyKind;
 
+pub use exceptions::{OrderAction, OrderException};
 pub use input::{
     BadSetting, ItemStatus, ItemSupply, LocationKind, LocationSupply, Lot, OpenOrder, PlanConfig,
     Returns,
 };
+pub use lifecycle::{ExitProposal, StockExit};
+pub use relief::Overflow;
 pub use stage::Scratch;
 
 /// A reorder line before it has a run: locations are indices into [`ItemSupply::locations`].
@@ -118,6 +128,8 @@ impl Line {
                 weight_g: item.weight_g,
                 volume_ml: item.volume_ml,
                 per_base: item.unit.per_base(),
+                base_uom: item.unit.name.clone(),
+                pack_uom: self.pack_uom.clone(),
             },
             choice: self.choice.clone(),
         }
@@ -157,6 +169,8 @@ pub struct LocationPlan {
     pub reason: Vec<ReasonStep>,
     pub projection: LocationProjection,
     pub kpi: LocationKpi,
+    /// Where the stock may not find room.
+    pub overflow: Option<Overflow>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -164,6 +178,10 @@ pub struct ItemPlan {
     pub lines: Vec<Line>,
     /// One per location of the item, in its order.
     pub locations: Vec<LocationPlan>,
+    /// What to do about orders that are on their way, by location and order.
+    pub exceptions: Vec<OrderException>,
+    /// Stock that will not sell, and how to be rid of it, by location.
+    pub exits: Vec<StockExit>,
 }
 
 /// Plans one item. A pure function of its arguments; trouble comes back as findings, each with the

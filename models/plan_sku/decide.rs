@@ -4,7 +4,7 @@ use crate::calendar::Day;
 use crate::finding::{Code, Finding};
 use crate::plan::choice::Choice;
 use crate::plan_sku::Line;
-use crate::plan_sku::input::{ItemSupply, PlanConfig};
+use crate::plan_sku::input::{ItemStatus, ItemSupply, PlanConfig};
 use crate::plan_sku::stage::{Scratch, Shape, Stage, set_window};
 use crate::policy::order::{RawOrder, Target, UnitMoney, mean, raw_quantity};
 use crate::policy::price::{BreakCosts, unit_cost_minor, with_breaks};
@@ -39,6 +39,10 @@ pub(super) struct Decision {
     pub money: UnitMoney,
     /// What each path lacks; negative is spare.
     pub need: Vec<f64>,
+    /// What it would order if any quantity could be had.
+    pub net_need: i64,
+    /// How much of it the shelf lacks of its presentation stock as the order arrives.
+    pub shelf_first: i64,
     reason: Reason,
     order_on: Day,
     unit_cost_minor: i64,
@@ -75,7 +79,9 @@ pub(super) fn decide(
     let raw = raw_quantity(&scratch.needs, target, money, &mut scratch.ordered);
 
     let mut reason = Reason::default();
-    explain_need(&mut reason, item, stage, scratch, target, raw);
+    let standing = stage.standing.lacking(scratch, &opening, item.shortage, target, raw);
+    explain_need(&mut reason, item, stage, scratch, target, raw, standing);
+    let net_need = reason.value();
     let (_, until) = scratch.window.means();
     explain_closed(&mut reason, &mut found, terms, today, order_on, until);
     let daily_demand = mean(&scratch.needs.demand_until) / until.max(1.0);
@@ -85,7 +91,7 @@ pub(super) fn decide(
     let value_of = |qty: i64| {
         lack.value_of((ask.already + qty) as f64, money) - lack.value_of(ask.already as f64, money)
     };
-    let (qty, cut) = rounding.run(raw.qty, &limits, value_of);
+    let (qty, cut) = rounding.run(net_need, &limits, value_of);
     let median = terms.arrival(order_on, terms.lead_time.quantile(0.5)) - today;
     let arrive = (!terms.lead_time.is_fixed())
         .then(|| scratch.window.arrive.iter().map(|day| day - f64::from(stage.later)).collect());
@@ -101,6 +107,8 @@ pub(super) fn decide(
         lot: lot_of(terms),
         money,
         need: lack.need.clone(),
+        net_need,
+        shelf_first: stage.standing.shelf_first(lack, &opening),
         value: value_of(qty),
         need_on: today + need_in as i32,
         fill_without: lack.fill_with(0.0),
@@ -117,7 +125,7 @@ pub(super) fn lot_of(terms: &SupplyTerms) -> Lot {
     Lot { moq: terms.moq, multiple: terms.multiple, capacity: terms.capacity_qty }
 }
 
-fn unit_money(
+pub(super) fn unit_money(
     item: &ItemSupply,
     terms: &SupplyTerms,
     opening: &Opening,
@@ -153,6 +161,7 @@ fn explain_need(
     scratch: &Scratch,
     target: Target,
     raw: RawOrder,
+    standing: i64,
 ) {
     let lack = &scratch.needs;
     let (arrive, until) = scratch.window.means();
@@ -180,6 +189,7 @@ fn explain_need(
     reason.change(codes::CHILD_STOCK, -stage.child_stock, || {
         format!("{} are at the locations it supplies or draws on.", show(stage.child_stock))
     });
+    stage.standing.explain_predecessor(reason, item);
     reason.change(codes::RESERVED, stage.reserved, || {
         format!("{} of the stock are reserved.", show(stage.reserved))
     });
@@ -204,6 +214,7 @@ fn explain_need(
             format!("The target is met without an order, with {} to spare.", show(raw.spare));
         reason.term(codes::SPARE, balance, text);
     }
+    stage.standing.explain(reason, item, standing);
     reason.sum(codes::NET_NEED, |net| format!("Net need: {}.", show(net)));
 }
 
@@ -296,6 +307,11 @@ impl Rounding<'_> {
         if item.status.is_ending() && terms.kind != SupplyKind::Transfer {
             let text = || "The item is being given up, so none is ordered.".to_owned();
             self.reason.change(codes::PHASE_OUT, -need, text);
+            return (0, 0);
+        }
+        if item.status == ItemStatus::Presale && terms.kind != SupplyKind::Transfer {
+            let text = || "The item is on pre-sale: it is made in batches, not ordered.".to_owned();
+            self.reason.change(codes::PRESALE, -need, text);
             return (0, 0);
         }
         let lot = lot_of(terms);
@@ -465,7 +481,7 @@ impl Decision {
 }
 
 /// The largest sum of `days` days in a row; of all days where there are fewer.
-fn largest_over(sold: &[f64], days: u32) -> i64 {
+pub(super) fn largest_over(sold: &[f64], days: u32) -> i64 {
     let days = (days.max(1) as usize).min(sold.len().max(1));
     let mut sum: f64 = sold.iter().take(days).sum();
     let mut largest = sum;

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use crate::calendar::Day;
 use crate::distribution::DemandPaths;
 use crate::finding::{Code, Finding};
+use crate::plan_sku::standing::Standing;
 use crate::policy::lead_time::LeadTime;
 use crate::policy::order::Target;
 use crate::policy::projection::{Issue, LotLeft, Opening, Shortage};
@@ -167,6 +168,12 @@ pub struct PlanConfig {
     pub freeze_days: u32,
     /// Stock of which nothing was sold for so many days is dead.
     pub dead_stock_days: u32,
+    /// By how many percent demand changes when the price rises by one, for markdowns; below 0.
+    pub markdown_elasticity: f64,
+    /// Share of its cost that a supplier credits for goods sent back; 0: takes nothing back.
+    pub supplier_return_share: f64,
+    /// An exception on an open order that is worth less than this is not raised, minor units.
+    pub exception_min_minor: i64,
     /// Whether lines carry their [`Choice`]: needed where budgets or other shared limits hold.
     ///
     /// [`Choice`]: crate::plan::choice::Choice
@@ -184,6 +191,9 @@ impl Default for PlanConfig {
             price_break_cover_days: 60.0,
             freeze_days: 0,
             dead_stock_days: 180,
+            markdown_elasticity: -2.0,
+            supplier_return_share: 0.0,
+            exception_min_minor: 1_000,
             with_choices: false,
         }
     }
@@ -217,6 +227,19 @@ impl PlanConfig {
             ),
             at_least_0("disposal_cost", self.disposal_cost),
             at_least_0("price_break_cover_days", self.price_break_cover_days),
+            (
+                "markdown_elasticity",
+                "(-inf, 0)",
+                self.markdown_elasticity,
+                self.markdown_elasticity < 0.0 && self.markdown_elasticity.is_finite(),
+            ),
+            (
+                "supplier_return_share",
+                "[0, 1]",
+                self.supplier_return_share,
+                (0.0..=1.0).contains(&self.supplier_return_share),
+            ),
+            at_least_0("exception_min_minor", self.exception_min_minor as f64),
         ] {
             if !good {
                 return Err(BadSetting { name, range, value });
@@ -255,6 +278,9 @@ pub(super) struct Node {
     pub backordered: i64,
     pub opening: Opening,
     pub incoming: Vec<(i64, Arrival)>,
+    /// Of each entry of `incoming`, the open order it is of, as an index into the location's.
+    pub orders: Vec<usize>,
+    pub standing: Standing,
     /// Usable terms, the usual source first.
     pub terms: Vec<SupplyTerms>,
     /// Tonight's lines to here.
@@ -283,6 +309,11 @@ pub(super) fn check(item: &ItemSupply, at: usize, today: Day) -> (Node, Vec<Find
     let on_hand = whole(location.on_hand, "on_hand");
     let reserved = whole(location.reserved, "reserved");
     let backordered = whole(location.backordered, "backordered");
+    let standing = Standing {
+        presentation: whole(location.presentation_min_qty, "presentation_min_qty"),
+        reserve: whole(location.reserve_qty, "reserve_qty"),
+        predecessor: whole(location.predecessor_qty, "predecessor_qty"),
+    };
     let (usable, lots) = usable_lots(item, location, on_hand, today, &mut found);
     let net = usable.saturating_sub(reserved).saturating_sub(backordered);
     if net < 0 {
@@ -294,7 +325,7 @@ pub(super) fn check(item: &ItemSupply, at: usize, today: Day) -> (Node, Vec<Find
         );
         found.push(Finding::new(Code::NegativeStock, detail));
     }
-    let incoming = incoming(item, location, today, &mut found);
+    let (incoming, orders) = incoming(item, location, today, &mut found);
     if item.status.is_ending() && !incoming.is_empty() {
         let qty: i64 = incoming.iter().map(|(qty, _)| qty).sum();
         let detail = format!("{} are still on order", item.unit.show(qty));
@@ -312,6 +343,8 @@ pub(super) fn check(item: &ItemSupply, at: usize, today: Day) -> (Node, Vec<Find
         backordered,
         opening,
         incoming,
+        orders,
+        standing,
         terms,
         planned: Vec::new(),
     };
@@ -365,10 +398,10 @@ fn incoming(
     location: &LocationSupply,
     today: Day,
     found: &mut Vec<Finding>,
-) -> Vec<(i64, Arrival)> {
+) -> (Vec<(i64, Arrival)>, Vec<usize>) {
     let mut seen = BTreeSet::new();
-    let mut incoming = Vec::new();
-    for order in &location.open_orders {
+    let (mut incoming, mut orders) = (Vec::new(), Vec::new());
+    for (index, order) in location.open_orders.iter().enumerate() {
         let name = || format!("order {} line {}", order.po_id, order.line_no);
         if order.qty <= 0 {
             let detail = format!("{} is open over {}; it is left out", name(), order.qty);
@@ -379,6 +412,7 @@ fn incoming(
             found.push(Finding::new(Code::OrderDuplicate, name()));
             continue;
         }
+        orders.push(index);
         if let Some(day) = order.expected_on.filter(|&day| day >= today) {
             incoming.push((order.qty, Arrival::On((day - today) as u32)));
             continue;
@@ -397,7 +431,7 @@ fn incoming(
         }
         incoming.push((order.qty, Arrival::After(arrival)));
     }
-    incoming
+    (incoming, orders)
 }
 
 fn usable_terms(item: &ItemSupply, at: usize, found: &mut Vec<Finding>) -> Vec<SupplyTerms> {

@@ -19,6 +19,8 @@ pub(super) struct Network {
     /// Days from a location to where its goods sell; 0 where they sell.
     pub transit_days: Vec<u32>,
     holds_only: Vec<bool>,
+    /// Shops, which sell what they have and deliver to no other place as a matter of course.
+    sells_only: Vec<bool>,
 }
 
 impl Network {
@@ -36,6 +38,14 @@ impl Network {
                 .locations
                 .iter()
                 .map(|l| l.kind == LocationKind::Backup && l.demand.is_none())
+                .collect(),
+            sells_only: item
+                .locations
+                .iter()
+                .map(|l| {
+                    l.demand.is_some()
+                        && matches!(l.kind, LocationKind::Store | LocationKind::Online)
+                })
                 .collect(),
             ..Network::default()
         };
@@ -154,6 +164,14 @@ impl Network {
     /// Whether these terms draw on a warehouse that only holds stock.
     pub(super) fn is_backup(&self, terms: &SupplyTerms) -> bool {
         terms.source.is_some_and(|source| self.holds_only[source])
+    }
+
+    /// Whether these terms, not the usual ones, are a lane between shops.
+    pub(super) fn is_lateral(&self, terms: &SupplyTerms) -> bool {
+        terms.kind == SupplyKind::Transfer
+            && terms
+                .source
+                .is_some_and(|source| self.sells_only[source] && self.children[source].is_empty())
     }
 
     /// Stock that may leave today and can still be sold on arrival.

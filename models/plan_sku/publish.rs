@@ -5,7 +5,7 @@ use crate::plan_sku::input::{ItemSupply, Node};
 use crate::plan_sku::stage::{Scratch, Shape};
 use crate::plan_sku::{LocationKpi, LocationProjection};
 use crate::policy::order::mean;
-use crate::policy::projection::project;
+use crate::policy::projection::{PathMatrix, project};
 
 /// Loads what will leave location `at`: its own sales, and what it sends to the locations behind
 /// it, which is tonight's transfers first and from then on what those sell.
@@ -20,7 +20,12 @@ pub(super) fn load(
     let demand = &mut scratch.demand;
     demand.reset(shape.paths, shape.days, 0.0);
     let of = |at: usize| item.locations[at].demand.as_ref().filter(|d| shape.fits(d));
-    behind.iter().filter_map(|&at| of(at)).for_each(|paths| demand.add_demand(paths));
+    for &other in behind {
+        add_own_demand(demand, item, shape, other);
+    }
+    if of(at).is_none() {
+        serve_first(demand, item.locations[at].predecessor_qty);
+    }
     if sent_today > 0 {
         let sent = sent_today as f64;
         for path in 0..shape.paths {
@@ -34,8 +39,35 @@ pub(super) fn load(
             }
         }
     }
-    if let Some(own) = of(at) {
-        demand.add_demand(own);
+    add_own_demand(demand, item, shape, at);
+}
+
+/// Adds what a location's shoppers ask for once the predecessor's stock there is sold.
+fn add_own_demand(demand: &mut PathMatrix, item: &ItemSupply, shape: Shape, at: usize) {
+    let location = &item.locations[at];
+    let Some(own) = location.demand.as_ref().filter(|d| shape.fits(d)) else { return };
+    if location.predecessor_qty <= 0 {
+        return demand.add_demand(own);
+    }
+    let mut alone = PathMatrix::default();
+    alone.reset(shape.paths, shape.days, 0.0);
+    alone.add_demand(own);
+    serve_first(&mut alone, location.predecessor_qty);
+    demand.values.iter_mut().zip(&alone.values).for_each(|(sum, own)| *sum += own);
+}
+
+/// Takes away, path by path, what the first `qty` units of demand ask for.
+fn serve_first(demand: &mut PathMatrix, qty: i64) {
+    if qty <= 0 {
+        return;
+    }
+    let mut left = vec![qty as f64; demand.paths];
+    for day in 0..demand.days {
+        for (left, wanted) in left.iter_mut().zip(demand.row_mut(day)) {
+            let served = left.min(*wanted);
+            *left -= served;
+            *wanted -= served;
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::calendar::Day;
 use crate::finding::{Code, Finding};
 use crate::plan_sku::input::{Arrival, ItemSupply, Node};
+use crate::plan_sku::standing::Standing;
 use crate::policy::order::{Needs, Window, needs};
 use crate::policy::projection::{LotLeft, Opening, PathMatrix, Projection};
 use crate::policy::terms::SupplyTerms;
@@ -10,6 +11,9 @@ use crate::policy::walk::{Cell, lasting_needs};
 
 /// Days beyond the forecast that a decision may still look at.
 const MAX_DAYS: usize = 400;
+
+/// Of the first receipt; those before belong to the window.
+const SALT: u64 = 16;
 
 /// Buffers of one planning thread.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +41,7 @@ pub(super) struct Stage {
     pub backordered: i64,
     /// Stock of the locations behind it, less what is promised there.
     pub child_stock: i64,
+    pub standing: Standing,
     /// Quantity, arrival, and the days until it is where it sells.
     pub incoming: Vec<(i64, Arrival, u32)>,
     /// Days from this place to where its goods sell.
@@ -46,9 +51,12 @@ pub(super) struct Stage {
 impl Stage {
     /// One place alone.
     pub(super) fn of(at: usize, node: &Node) -> Stage {
+        let mut opening = node.opening.clone();
+        node.standing.sell_first(&mut opening);
         Stage {
             serves: vec![at],
-            opening: node.opening.clone(),
+            opening,
+            standing: node.standing,
             on_hand: node.on_hand,
             reserved: node.reserved,
             backordered: node.backordered,
@@ -63,6 +71,8 @@ impl Stage {
         self.child_stock = self.child_stock.saturating_add(node.opening.net);
         self.opening.net = self.opening.net.saturating_add(node.opening.net);
         self.opening.unlotted = self.opening.unlotted.saturating_add(node.opening.unlotted);
+        node.standing.sell_first(&mut self.opening);
+        self.standing.add(node.standing);
         self.opening.lots.extend(node.opening.lots.iter().copied());
         self.opening.lots.sort_by_key(|lot: &LotLeft| (lot.last_day, lot.qty));
         self.incoming.extend(node.incoming.iter().map(|(qty, a)| (*qty, a.clone(), later)));
@@ -70,6 +80,13 @@ impl Stage {
 
     pub(super) fn on_order(&self) -> i64 {
         self.incoming.iter().map(|(qty, ..)| qty).sum()
+    }
+
+    /// Loads the demand it serves, path by path, and what is on its way to it, over the days that
+    /// are forecast: for projections. A decision loads what it looks at itself.
+    pub(super) fn load(&self, scratch: &mut Scratch, item: &ItemSupply, shape: Shape) {
+        self.load_demand(&mut scratch.demand, item, shape, shape.days);
+        self.load_receipts(scratch);
     }
 
     /// What is on its way, over the paths and days of the demand that is loaded.
@@ -140,7 +157,7 @@ impl Stage {
         receipts.reset(paths, days, T::ZERO);
         for (index, (qty, arrival, later)) in self.incoming.iter().enumerate() {
             // The salt decorrelates its day from the others'.
-            add_receipt(receipts, *qty, arrival, *later, 16 + index as u64);
+            add_receipt(receipts, *qty, arrival, *later, SALT + index as u64);
         }
     }
 }
@@ -206,6 +223,17 @@ impl Shape {
         demand.paths == self.paths
             && demand.horizon >= self.days
             && demand.values.len() == demand.paths * demand.horizon
+    }
+}
+
+/// Per path, the day on which entry `index` of a place's incoming goods is there; as
+/// [`Stage::load_receipts`] has it.
+pub(super) fn receipt_days(paths: usize, arrival: &Arrival, later: u32, index: usize) -> Vec<f64> {
+    match arrival {
+        Arrival::On(day) => vec![f64::from(day + later); paths],
+        Arrival::After(lead_time) => (0..paths)
+            .map(|path| f64::from(lead_time.sample(path, paths, SALT + index as u64) + later))
+            .collect(),
     }
 }
 

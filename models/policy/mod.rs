@@ -9,5 +9,6 @@ pub mod projection;
 pub mod reason;
 pub mod rounding;
 pub mod terms;
+pub mod textbook;
 pub mod unit;
 pub mod walk;

@@ -73,6 +73,14 @@ impl DemandPrior {
         self.shape / self.rate
     }
 
+    pub fn shape(&self) -> f64 {
+        self.shape
+    }
+
+    pub fn rate(&self) -> f64 {
+        self.rate
+    }
+
     /// Mean of the season's demand after `reserved` units at `elapsed` of the season.
     pub fn updated_mean_qty(&self, reserved: f64, elapsed: f64) -> f64 {
         (self.shape + reserved) / (self.rate + elapsed)
@@ -185,13 +193,23 @@ impl NetDemand {
         elapsed: f64,
         keep: f64,
     ) -> Result<NetDemand, ProductionError> {
+        NetDemand::with_open(prior, (reserved, reserved), elapsed, keep)
+    }
+
+    /// As [`NetDemand::new`] after `(reserved, open)` units, of which only `open` still need stock.
+    pub fn with_open(
+        prior: &DemandPrior,
+        (reserved, open): (usize, usize),
+        elapsed: f64,
+        keep: f64,
+    ) -> Result<NetDemand, ProductionError> {
         let size = prior.shape + reserved as f64;
         let to_come = size * (1.0 - elapsed) / (prior.rate + elapsed) * keep;
         let mean_qty = to_come + reserved as f64 * keep;
         if !(mean_qty <= DEMAND_QTY_MAX && reserved as f64 <= DEMAND_QTY_MAX) {
             return Err(ProductionError::DemandTooLarge { mean_qty });
         }
-        Ok(NetDemand::from_mass(&binomial(reserved, keep).plus(&negative_binomial(size, to_come))))
+        Ok(NetDemand::from_mass(&binomial(open, keep).plus(&negative_binomial(size, to_come))))
     }
 
     fn from_mass(demand: &Mass) -> NetDemand {

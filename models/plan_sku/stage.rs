@@ -6,7 +6,7 @@ use crate::plan_sku::input::{Arrival, ItemSupply, Node};
 use crate::plan_sku::standing::Standing;
 use crate::policy::order::{Needs, Window, needs};
 use crate::policy::projection::{LotLeft, Opening, PathMatrix, Projection};
-use crate::policy::terms::SupplyTerms;
+use crate::policy::terms::{ClosedWindow, SupplyTerms};
 use crate::policy::walk::{Cell, lasting_needs};
 
 /// Days beyond the forecast that a decision may still look at.
@@ -270,31 +270,42 @@ fn survey(values: &[f32]) -> (usize, f32) {
     })
 }
 
-/// Fills the window between an order of `terms` that leaves today, or on its first open day, and
-/// the one after it, which `next` delivers. Returns the day on which the order leaves.
+/// When tonight's order of `terms` leaves and when the one after it, which `next` delivers, does.
+pub(super) fn order_days(
+    terms: &SupplyTerms,
+    next: Option<&SupplyTerms>,
+    today: Day,
+) -> (Day, Day) {
+    let order_on = terms.order_on(today);
+    match next {
+        // A standby bridges the time until the usual source delivers what it can send off next.
+        Some(usual) => (order_on, usual.order_on(today)),
+        None => (order_on, terms.next_order_day(order_on + terms.review_days as i32)),
+    }
+}
+
+/// Fills the window between an order of `terms` that leaves as soon as it can and the one after it,
+/// which `next` delivers; nothing is received on the days of `receiving`. Returns the day on which
+/// the order leaves.
 pub(super) fn set_window(
     window: &mut Window,
     paths: usize,
     terms: &SupplyTerms,
     next: Option<&SupplyTerms>,
     today: Day,
-    later: u32,
+    (receiving, later): (&[ClosedWindow], u32),
 ) -> Day {
-    let order_on = terms.next_open(today);
-    // A standby bridges the time until the usual source delivers what it can send off next.
-    let (after, next_on) = match next {
-        Some(usual) => (usual, usual.next_open(today)),
-        None => (terms, terms.next_open(order_on + terms.review_days as i32)),
-    };
+    let (order_on, next_on) = order_days(terms, next, today);
     let later = later as i32;
     let fill = |days: &mut Vec<f64>, terms: &SupplyTerms, leaves_on: Day, salt: u64| {
         let longest = terms.lead_time.longest();
-        let arrival = |days| f64::from(terms.arrival(leaves_on, days) - today + later);
+        let arrival =
+            |days| f64::from(terms.arrival_at(receiving, leaves_on, days) - today + later);
         let by_lead_time: Vec<f64> = (0..=longest).map(arrival).collect();
         days.clear();
         terms.lead_time.sample_each(paths, salt, |_, lead| days.push(by_lead_time[lead as usize]));
     };
     fill(&mut window.arrive, terms, order_on, 0);
-    fill(&mut window.until, after, next_on, 1);
+    fill(&mut window.until, next.unwrap_or(terms), next_on, 1);
     order_on
 }

@@ -121,6 +121,18 @@ impl LeadTime {
             .collect();
         LeadTime { cdf: cdf.into(), observations: self.observations }
     }
+
+    /// Each day moved to another, later days to later ones or the same.
+    pub(crate) fn moved(&self, to: impl Fn(u32) -> u32) -> LeadTime {
+        let mut weights = vec![0.0; to(self.longest()) as usize + 1];
+        let mut below = 0.0;
+        for (day, &within) in self.cdf.iter().enumerate() {
+            weights[to(day as u32) as usize] += within - below;
+            below = within;
+        }
+        let moved = LeadTime::from_weights(&weights).unwrap_or_else(|| self.clone());
+        LeadTime { observations: self.observations, ..moved }
+    }
 }
 
 /// A fixed permutation of `0..n`, one for each `salt`: rounds of multiply and xor-shift on the next

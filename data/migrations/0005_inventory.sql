@@ -66,7 +66,7 @@ CREATE TABLE stock_exit (
     item_id           TEXT NOT NULL,
     location_id       TEXT NOT NULL,
     qty               INTEGER NOT NULL,
-    days_without_sale INTEGER NOT NULL,
+    days_without_sale INTEGER,         -- NULL: never sold
     cover_days        REAL,            -- NULL: no demand is expected
     value_minor       INTEGER NOT NULL,  -- at cost
     proposal          TEXT NOT NULL CHECK (proposal IN ('transfer', 'markdown', 'return', 'write_off')),

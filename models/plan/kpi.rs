@@ -88,11 +88,16 @@ pub struct Figure<T> {
     pub of: fn(&[&T]) -> Option<Ratio>,
 }
 
-/// Each figure over all rows and over every scope that `scopes` gives a row, scopes in order.
-pub fn scoped<T>(rows: &[T], figures: &[Figure<T>], scopes: impl Fn(&T) -> Vec<Scope>) -> Vec<Kpi> {
+/// Each figure over all rows and over every scope that `scopes` gives a row (by its place), scopes
+/// in order.
+pub fn scoped<T>(
+    rows: &[T],
+    figures: &[Figure<T>],
+    scopes: impl Fn(usize) -> Vec<Scope>,
+) -> Vec<Kpi> {
     let mut groups: BTreeMap<Scope, Vec<&T>> = BTreeMap::new();
-    for row in rows {
-        for scope in std::iter::once(Scope::All).chain(scopes(row)) {
+    for (at, row) in rows.iter().enumerate() {
+        for scope in std::iter::once(Scope::All).chain(scopes(at)) {
             groups.entry(scope).or_default().push(row);
         }
     }
@@ -375,7 +380,7 @@ pub fn otif(rows: &[DeliveryRow], terms: &OtifTerms) -> Vec<Kpi> {
             of: |rows| sums(rows, |row| (f64::from(u8::from(row.full)), 1.0)),
         },
     ];
-    scoped(&due, &figures, |row| vec![Scope::Supplier(row.supplier_id.to_owned())])
+    scoped(&due, &figures, |at| vec![Scope::Supplier(due[at].supplier_id.to_owned())])
 }
 
 /// Suppliers with `otif_lines` below `least` on at least `lines` lines due.

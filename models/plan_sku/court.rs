@@ -80,15 +80,57 @@ impl<'a> Court<'a> {
     /// Advice by order, at most one for each.
     pub(super) fn judge(&mut self, coming: &[Coming]) -> Vec<(usize, Advice)> {
         let mut advised: Vec<(usize, Advice)> = Vec::new();
+        // Of what ends, first what is called off: it need not come sooner.
+        if self.law.ending {
+            self.call_off(coming, &mut advised);
+        }
+        self.hurry(coming, &mut advised);
+        if !self.law.ending {
+            self.call_off(coming, &mut advised);
+        }
+        advised.sort_by_key(|(order, _)| *order);
+        advised
+    }
+
+    /// Orders without advice that would help sooner, the one that helps most first. What another
+    /// makes superfluous in the end is left as it is.
+    fn hurry(&mut self, coming: &[Coming], advised: &mut Vec<(usize, Advice)>) {
         let frozen = self.law.frozen_days + self.law.later;
         let least = self.law.least_value;
-        for order in coming.iter().filter(|order| order.late || order.median > frozen) {
-            if let Some(advice) = self.expedite(order).filter(|advice| advice.value >= least) {
-                self.move_to(order, order.qty, Some(advice.to));
+        let mut sooner: Vec<(&Coming, Advice)> = Vec::new();
+        loop {
+            let open = coming.iter().filter(|order| {
+                let known = advised.iter().any(|(index, _)| *index == order.order)
+                    || sooner.iter().any(|(known, _)| known.order == order.order);
+                !known && (order.late || order.median > frozen)
+            });
+            let best = open
+                .filter_map(|order| Some((order, self.expedite(order)?)))
+                .filter(|(_, advice)| advice.value >= least)
+                .max_by(|(_, a), (_, b)| a.value.total_cmp(&b.value));
+            let Some((order, advice)) = best else { break };
+            self.move_to(order, order.qty, Some(advice.to));
+            sooner.push((order, advice));
+        }
+        let several = sooner.len() > 1;
+        for (order, advice) in sooner.into_iter().rev() {
+            if several {
+                self.move_back(order, advice.to);
+                let Some(again) = self.expedite(order).filter(|again| again.value >= least) else {
+                    continue;
+                };
+                self.move_to(order, order.qty, Some(again.to));
+                advised.push((order.order, again));
+            } else {
                 advised.push((order.order, advice));
             }
         }
-        // Latest first: what comes last is least needed.
+    }
+
+    /// Orders without advice that are not needed, or not yet; the latest first, for what comes last
+    /// is least needed.
+    fn call_off(&mut self, coming: &[Coming], advised: &mut Vec<(usize, Advice)>) {
+        let frozen = self.law.frozen_days + self.law.later;
         for order in coming.iter().rev().filter(|order| order.median > frozen) {
             let known = advised.iter().any(|(index, _)| *index == order.order);
             if known || order.in_transit {
@@ -99,14 +141,12 @@ impl<'a> Court<'a> {
             } else {
                 self.cancel(order).or_else(|| self.postpone(order))
             };
-            if let Some(advice) = advice.filter(|advice| advice.value >= least) {
+            if let Some(advice) = advice.filter(|advice| advice.value >= self.law.least_value) {
                 let to = (advice.action == OrderAction::Postpone).then_some(advice.to);
                 self.move_to(order, advice.qty, to);
                 advised.push((order.order, advice));
             }
         }
-        advised.sort_by_key(|(order, _)| *order);
-        advised
     }
 
     fn find_first_short(&mut self) {
@@ -313,13 +353,26 @@ impl<'a> Court<'a> {
         Some(Advice { action, qty: part, to: order.median, value: value(part) })
     }
 
+    /// Undoes [`Self::move_to`] for the whole order.
+    fn move_back(&mut self, order: &Coming, to: u32) {
+        let receipts = &mut self.scratch.receipts;
+        receipts.add_on(to as usize, -order.qty as f64);
+        receipts.add_on_days(&order.days, order.qty as f64);
+        self.project();
+    }
+
     /// Projects again with `qty` of the order on day `to`, or never.
     fn move_to(&mut self, order: &Coming, qty: i64, to: Option<u32>) {
-        let Scratch { demand, receipts, projection, .. } = &mut *self.scratch;
+        let receipts = &mut self.scratch.receipts;
         receipts.add_on_days(&order.days, -qty as f64);
         if let Some(day) = to {
             receipts.add_on(day as usize, qty as f64);
         }
+        self.project();
+    }
+
+    fn project(&mut self) {
+        let Scratch { demand, receipts, projection, .. } = &mut *self.scratch;
         project(demand, receipts, &self.law.opening, self.shortage, projection);
         self.law.median_stock.clear();
         self.find_first_short();

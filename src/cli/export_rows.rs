@@ -172,7 +172,6 @@ pub fn exits(run: &Run, found: Vec<StockExit>) -> Vec<Column> {
         integer("qty_units", rows, |row| row.qty),
         quantity("qty", rows, |row| (row.qty, row.qty_decimals)),
         text("base_uom", rows, |row| &row.base_uom),
-        integer("days_without_sale", rows, |row| row.days_without_sale),
         text("proposal", rows, |row| &row.proposal),
         text("to_location_id", rows, |row| &row.to_location_id),
         integer("value_minor", rows, |row| row.value_minor),

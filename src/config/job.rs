@@ -200,6 +200,18 @@ pub struct Production {
     pub cancellation_rate: f64,
     /// Share of shipped units that come back.
     pub return_rate: f64,
+    /// Days from one decision on a repeat run to the next; 0 makes all at once.
+    pub repeat_every_days: i32,
+    /// Share of shoppers who find no stock and wait for the next run.
+    pub wait_share: f64,
+    /// Of each maker, on each of the next seven days; left out: as many as are asked for.
+    pub hours_per_day: Option<f64>,
+    /// Of one batch, and of one base unit of it.
+    pub setup_hours: f64,
+    pub hours_per_unit: f64,
+    /// Until the material is there, and from the last hour of a batch until it can be sold.
+    pub material_days: u32,
+    pub transit_days: u32,
 }
 
 impl Default for Production {
@@ -210,6 +222,13 @@ impl Default for Production {
             salvage_share: 0.3,
             cancellation_rate: 0.05,
             return_rate: 0.05,
+            repeat_every_days: 0,
+            wait_share: 0.0,
+            hours_per_day: None,
+            setup_hours: 0.0,
+            hours_per_unit: 0.0,
+            material_days: 0,
+            transit_days: 0,
         }
     }
 }
@@ -294,6 +313,14 @@ impl Job {
         range("production.salvage_share", self.production.salvage_share, 0.0, 0.99)?;
         range("production.cancellation_rate", self.production.cancellation_rate, 0.0, 0.99)?;
         range("production.return_rate", self.production.return_rate, 0.0, 0.99)?;
+        let making = &self.production;
+        range("production.repeat_every_days", f64::from(making.repeat_every_days), 0.0, 366.0)?;
+        range("production.wait_share", making.wait_share, 0.0, 1.0)?;
+        range("production.hours_per_day", making.hours_per_day.unwrap_or(0.0), 0.0, 1e6)?;
+        range("production.setup_hours", making.setup_hours, 0.0, 1e6)?;
+        range("production.hours_per_unit", making.hours_per_unit, 0.0, 1e6)?;
+        range("production.material_days", f64::from(making.material_days), 0.0, 366.0)?;
+        range("production.transit_days", f64::from(making.transit_days), 0.0, 366.0)?;
         range("policy.freeze_days", f64::from(self.policy.freeze_days), 0.0, 366.0)?;
         range("policy.dead_stock_days", f64::from(self.policy.dead_stock_days), 1.0, 3660.0)?;
         if let Some(time) = self.policy.release_at.as_deref().filter(|t| time_of_day(t).is_none()) {

@@ -107,12 +107,12 @@ fn what_comes_too_soon_is_postponed() {
         item
     };
     let saved = |days: f64| 100.0 * days * 100.0 * HOLDING;
-    check("until day 20", &dear(200), &[("1", Postpone, 100, 20, saved(12.0))]);
-    let mut shelf = dear(200);
+    check("until day 18", &dear(180), &[("1", Postpone, 100, 18, saved(10.0))]);
+    let mut shelf = dear(180);
     shelf.locations[0].presentation_min_qty = 30;
-    check("with a full shelf until day 17", &shelf, &[("1", Postpone, 100, 17, saved(9.0))]);
+    check("with a full shelf until day 15", &shelf, &[("1", Postpone, 100, 15, saved(7.0))]);
     check("by less than a review", &dear(140), &[]);
-    check("cheap goods", &one_shop(200, vec![order("1", 100, 8)]), &[]);
+    check("cheap goods", &one_shop(180, vec![order("1", 100, 8)]), &[]);
 }
 
 #[test]
@@ -191,15 +191,15 @@ fn what_ends_frees_its_orders() {
 #[test]
 fn a_centres_orders_serve_all_behind_it() {
     let mut shops = [
-        location("SHOP-1", LocationKind::Store, 300, vec![transfer(0, 1, 2)]),
-        location("SHOP-2", LocationKind::Store, 300, vec![transfer(0, 1, 2)]),
+        location("SHOP-1", LocationKind::Store, 250, vec![transfer(0, 1, 2)]),
+        location("SHOP-2", LocationKind::Store, 250, vec![transfer(0, 1, 2)]),
     ];
     shops.iter_mut().for_each(|shop| shop.demand = flat(10.0));
     let mut dc = location("DC", LocationKind::Dc, 0, vec![purchase(5, 7)]);
     dc.open_orders = vec![order("1", 100, 8)];
     let [first, second] = shops;
     let mut item = item(vec![dc, first, second]);
-    // 600 in the shops are more than the 560 of the forecast, but not by 100.
+    // 500 in the shops and these 100 are 40 more than the 560 of the forecast.
     check("what the shops have", &item, &[("1", Excess, 40, 8, 4_000.0)]);
     item.locations[1].on_hand = 400;
     check("counts for the centre", &item, &[("1", Cancel, 100, 8, 10_000.0)]);
@@ -227,13 +227,19 @@ fn follow(item: &mut ItemSupply, plan: &ItemPlan) {
     }
 }
 
-fn opposite(before: OrderAction, after: OrderAction) -> bool {
+/// To have less of it is no contradiction to having that sooner.
+fn opposite(one: OrderAction, other: OrderAction) -> bool {
     let sooner = |action| matches!(action, Expedite | Chase);
-    sooner(before) != sooner(after)
+    let later = |action| matches!(action, Postpone | Cancel);
+    sooner(one) && later(other) || later(one) && sooner(other)
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig {
+        cases: 400,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
     #[test]
     fn advice_that_is_taken_is_not_taken_back(
         on_hand in 0i64..300,
@@ -282,8 +288,9 @@ proptest! {
         for advice in &plan.exceptions {
             let again = next.exceptions.iter().find(|e| e.po_id == advice.po_id);
             if let Some(again) = again {
+                let regretted = !ending && advice.action == Excess && again.action == Expedite;
                 prop_assert!(
-                    !opposite(advice.action, again.action),
+                    !opposite(advice.action, again.action) && !regretted,
                     "{advice:?} and then {again:?}"
                 );
             }

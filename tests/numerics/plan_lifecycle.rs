@@ -68,7 +68,8 @@ fn stock_of_the_predecessor_sells_first() {
     shop.demand = flat(10.0);
     let dc = location("DC", LocationKind::Dc, 40, vec![purchase(5, 7)]);
     let mut item = item_of(vec![dc, shop]);
-    assert_eq!(ordered(&item).0, 80);
+    // 50 are out by day 5, and what is lost then is not made up for.
+    assert_eq!(ordered(&item).0, 70);
     item.locations[1].predecessor_qty = 15;
     assert_eq!(ordered(&item).0, 65);
     item.locations[0].predecessor_qty = 20;
@@ -135,16 +136,19 @@ fn stock_that_does_not_sell_is_to_go() {
     let mut elsewhere = dead();
     let mut lane = transfer(0, 1, 1);
     (lane.priority, lane.unit_cost_minor, lane.fixed_cost_minor) = (2, 5, 100);
-    let mut other = location("M", LocationKind::Online, 20, vec![purchase(3, 7), lane]);
+    let mut other = location("M", LocationKind::Online, 200, vec![purchase(3, 7), lane]);
     other.demand = flat(10.0);
     elsewhere.locations.push(other);
-    let (plan, _) = plan_item(&elsewhere, TODAY, &config);
-    // 20 on hand, and what is ordered tonight, sell before them.
-    let before = 20 + plan.lines.iter().map(|line| line.qty).sum::<i64>();
-    let waits = (before as f64 + 25.0) / 10.0;
+    // 200 sell before them.
+    let waits = (200.0 + 25.0) / 10.0;
     let money = 50.0 * (PRICE - 5.0 - waits * HOLDING) - 100.0;
     let moved = Some((50, ExitProposal::Transfer { to: 1 }, money.round() as i64));
     check("it sells elsewhere", &config, &elsewhere, moved);
+    // What is moved there tonight is no longer here to be rid of.
+    elsewhere.locations[1].on_hand = 20;
+    let (plan, _) = plan_item(&elsewhere, TODAY, &config);
+    let moved: i64 = plan.lines.iter().filter(|l| l.source == Some(0)).map(|l| l.qty).sum();
+    assert_eq!((moved, plan.exits[0].qty), (10, 40));
 }
 
 #[test]

@@ -8,6 +8,7 @@ use granary_models::plan_sku::{
 use granary_models::policy::reason::{codes, recompute};
 use granary_models::policy::terms::{PriceBreak, SupplyKind};
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
 
 use crate::plan_help::{TODAY, flat, item, location, purchase, transfer};
 
@@ -192,8 +193,8 @@ fn shops_help_each_other_where_it_pays() {
     check_moved("handling over all of it", 0, &|i| lane(i).fixed_cost_minor = 4_800);
     check_moved("by lots", 90, &|i| lane(i).multiple = 30);
     check_moved("no lot that large", 0, &|i| lane(i).moq = 401);
-    check_moved("its shelf stays full", 30, &|i| i.locations[0].presentation_min_qty = 370);
-    check_moved("its reservations stay", 40, &|i| i.locations[0].reserved = 360);
+    check_moved("its shelf stays full", 30, &|i| i.locations[0].presentation_min_qty = 200);
+    check_moved("its reservations stay", 50, &|i| i.locations[0].reserved = 180);
     check_moved("only what it can spare", 30, &|i| i.locations[0].on_hand = 200);
     check_moved("the lane holds 25", 25, &|i| lane(i).capacity_qty = Some(25));
     check_moved("too late to help", 0, &|i| {
@@ -202,6 +203,10 @@ fn shops_help_each_other_where_it_pays() {
     check_moved("the usual source is no lane", 0, &|i| {
         i.locations[1].terms.remove(1);
     });
+    // Its own sales will take from a shelf that large: nothing to spare.
+    let mut wide = neighbours(400, 20);
+    wide.locations[0].presentation_min_qty = 370;
+    check("a wide shelf", &wide, &[(None, 0, 140), usual], &[]);
     // What is given up sells where it can, to the end of the forecast: 260 short, 120 to spare.
     let mut ending = neighbours(400, 20);
     ending.status = ItemStatus::PhaseOut;
@@ -445,8 +450,9 @@ fn no_unit_appears_or_vanishes_in_a_fortnight() {
                 }
                 None => bought += line.qty,
             }
+            let po_id = line.reorder_line(&item, today).line_key;
             item.locations[line.location].open_orders.push(OpenOrder {
-                po_id: line.reorder_line(&item, today).line_key,
+                po_id,
                 line_no: "1".to_owned(),
                 qty: line.qty,
                 ordered_on: Some(today),

@@ -176,7 +176,7 @@ fn check(name: &str, family: Family, instances: u64, least_equal: u64) {
         equal += u64::from(missing < 1e-9);
     }
     println!("{name}: best in {equal} of {instances}, at worst {:.3}% short", 100.0 * worst);
-    assert!(equal + 300 >= least_equal, "{name}: best in only {equal} of {instances}");
+    assert!(equal >= least_equal, "{name}: best in only {equal} of {instances}");
 }
 
 #[test]
@@ -197,6 +197,6 @@ fn minimums_are_taken_or_deferred_as_the_best_plan_does() {
 
 #[test]
 fn as_many_containers_as_the_best_plan_takes() {
-    check("containers", containers, 600, 600);
-    check("everything", everything, 600, 600);
+    check("containers", containers, 300, 300);
+    check("everything", everything, 300, 300);
 }

@@ -10,7 +10,7 @@ const FEW_LINES: usize = 300;
 /// Combinations of modes are all tried where they and their lines are together no more than this.
 const ENUMERATED_MOST: usize = 4_000;
 /// Line options looked at while trying single orders in another mode.
-const FLIP_WORK: usize = 60_000;
+const FLIP_WORK: usize = 40_000;
 
 pub(super) struct Outcome {
     pub picks: Vec<usize>,
@@ -51,8 +51,11 @@ pub(super) fn outcome(component: &mut Component) -> Outcome {
     }
 }
 
+/// Nothing that is worth looking for is missing.
 fn close(tried: &Tried) -> bool {
-    tried.bound - tried.value <= 1e-6 * tried.bound.abs()
+    let many = tried.solved.picks.len() > FEW_LINES;
+    let share = if many { 1e-3 } else { 1e-6 };
+    tried.bound - tried.value <= share * tried.bound.abs()
 }
 
 impl Joint<'_> {

@@ -4,10 +4,12 @@ use super::problem::{Limit, Problem};
 
 /// Rounds over all limits, each priced by bisection while the others stand.
 const ROUNDS_MOST: usize = 30;
-/// A round that lowers the bound by a smaller share is the last.
-const ROUND_GAIN: f64 = 1e-7;
+/// A round that lowers the bound by a smaller share is the last; the second where lines are many,
+/// and kinks small.
+const ROUND_GAIN: [f64; 2] = [1e-7, 1e-5];
+const MANY_LINES: usize = 1_000;
 const BISECTIONS: usize = 40;
-const POLISH_STEPS: usize = 200;
+const POLISH_STEPS: [usize; 2] = [200, 60];
 /// Steps without a lower bound before they are halved.
 const PATIENCE: usize = 12;
 
@@ -223,13 +225,15 @@ impl<'a> Dual<'a> {
     /// Coordinate descent. Where few lines make the bound's kinks large it may stop above its
     /// minimum; [`Dual::polish`] goes on from there.
     pub fn descend(&mut self) {
+        let many = self.problem.goods.len() > MANY_LINES;
+        let least = ROUND_GAIN[usize::from(many)];
         let mut before = self.bound();
         for round in 0..ROUNDS_MOST {
             for limit in 0..self.prices.len() {
                 self.price_one(limit);
             }
             let bound = self.bound();
-            if round > 0 && before - bound <= ROUND_GAIN * bound.abs() {
+            if round > 0 && before - bound <= least * bound.abs() {
                 break;
             }
             before = bound;
@@ -242,7 +246,8 @@ impl<'a> Dual<'a> {
         let mut best = (self.bound(), self.prices.clone());
         let mut target = target.unwrap_or(best.0 - 0.05 * best.0.abs().max(1.0));
         let (mut relaxed, mut waited) = (1.0, 0);
-        for _ in 0..POLISH_STEPS {
+        let many = self.problem.goods.len() > MANY_LINES;
+        for _ in 0..POLISH_STEPS[usize::from(many)] {
             let used = self.problem.used(&self.picks());
             let bound = self.bound();
             if bound < best.0 - 1e-9 * best.0.abs() {

@@ -4,11 +4,12 @@ use std::fmt::Debug;
 
 use granary_models::calendar::Day;
 
+use super::measures::PERIOD_DAYS;
 use crate::config::{Defaults, Job};
 use crate::store::inputs::master::{self, Item, Location, Stocking, Supplier, SupplyTerms};
 use crate::store::inputs::{
-    Behaviour, CalendarEvent, Lot, Order, Presale, PricePlan, Promotion, ShopperEvent, Stock,
-    WeatherDay,
+    Behaviour, CalendarEvent, Lot, MeanStock, Order, Presale, PricePlan, Promotion, ShopperEvent,
+    Stock, WeatherDay,
 };
 use crate::store::sales::SeriesSales;
 use crate::store::{Store, inputs, sales};
@@ -25,6 +26,7 @@ pub struct Facts {
     pub suppliers: Vec<Supplier>,
     pub stocking: Vec<Stocking>,
     pub stock: Vec<Stock>,
+    pub mean_stock: Vec<MeanStock>,
     pub lots: Vec<Lot>,
     pub orders: Vec<Order>,
     pub promotions: Vec<Promotion>,
@@ -54,6 +56,8 @@ impl Facts {
             suppliers: master::suppliers(pool).await?,
             stocking: master::stocking(pool).await?,
             stock: inputs::stock(pool, business_date).await?,
+            mean_stock: inputs::mean_stock(pool, business_date - PERIOD_DAYS, business_date)
+                .await?,
             lots: inputs::lots(pool, business_date).await?,
             orders: inputs::orders(pool, business_date).await?,
             promotions: inputs::promotions(pool).await?,
@@ -91,6 +95,7 @@ impl Facts {
         add("suppliers", &self.suppliers);
         add("stocking", &self.stocking);
         add("stock", &self.stock);
+        add("mean stock", &self.mean_stock);
         add("lots", &self.lots);
         add("orders", &self.orders);
         add("promotions", &self.promotions);

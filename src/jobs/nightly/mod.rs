@@ -262,7 +262,7 @@ fn compute(
         planned: &planned,
         batches: &batches,
     };
-    let (mut rows, counts) = rows::build(&tonight, findings);
+    let (mut rows, counts) = rows::build(&tonight, &index, findings);
     rows.memory = remembered;
     stages.end("report");
     let outcome = RunOutcome {

@@ -11,7 +11,9 @@ use granary_models::plan::hysteresis::Previous;
 use granary_models::plan::limits::{Capacity, Container, PlanLimits, SupplierRule};
 use granary_models::plan::line::ReorderLine;
 use granary_models::plan::settle::{Settlement, settle};
-use granary_models::plan_sku::{LocationPlan, PlanConfig, Scratch, plan_item_with};
+use granary_models::plan_sku::{
+    ExitProposal, LocationPlan, OrderException, PlanConfig, Scratch, StockExit, plan_item_with,
+};
 use rayon::prelude::*;
 
 use super::facts::Facts;
@@ -27,6 +29,8 @@ const ITEMS_PER_TASK: usize = 16;
 pub struct Planned {
     pub lines: Vec<ReorderLine>,
     pub places: Vec<PlannedPlace>,
+    pub exceptions: Vec<PlannedException>,
+    pub exits: Vec<PlannedExit>,
     /// Gates that hold the whole plan.
     pub held: Vec<Finding>,
     /// What shared limits came to.
@@ -46,13 +50,38 @@ pub struct PlannedPlace {
     /// Indices into the facts.
     pub item: usize,
     pub location: usize,
+    /// Smallest units.
+    pub on_hand: i64,
+    pub on_order: i64,
+    /// Days that one order of the usual source has to last at most.
+    pub protection_days: f64,
+    /// Its smallest order, smallest units.
+    pub lot_qty: i64,
     pub plan: LocationPlan,
+}
+
+/// Advice on an open order, of an item at a location; indices into the facts.
+pub struct PlannedException {
+    pub item: usize,
+    pub location: usize,
+    pub advice: OrderException,
+}
+
+/// Stock that should go.
+pub struct PlannedExit {
+    pub item: usize,
+    pub location: usize,
+    /// For a transfer.
+    pub to: Option<usize>,
+    pub exit: StockExit,
 }
 
 #[derive(Default)]
 struct Part {
     lines: Vec<ReorderLine>,
     places: Vec<PlannedPlace>,
+    exceptions: Vec<PlannedException>,
+    exits: Vec<PlannedExit>,
     /// Item and location, as indices into the facts.
     findings: Vec<(usize, usize, Finding)>,
     used: DefaultsUsed,
@@ -77,10 +106,12 @@ pub fn plan(
         })
         .collect();
     let mut lines = Vec::new();
-    let mut places = Vec::new();
+    let (mut places, mut exceptions, mut exits) = (Vec::new(), Vec::new(), Vec::new());
     for part in parts {
         lines.extend(part.lines);
         places.extend(part.places);
+        exceptions.extend(part.exceptions);
+        exits.extend(part.exits);
         for (item, location, finding) in part.findings {
             let location_id = &facts.locations[location].location_id;
             findings.sku(&facts.items[item].item_id, location_id, finding);
@@ -106,7 +137,7 @@ pub fn plan(
     }
     let held = hold_plan(&lines, &before.run_facts, &job.gates);
     held.iter().for_each(|finding| findings.night(finding.clone()));
-    Planned { lines, places, held, settlement, items: items.len() }
+    Planned { lines, places, exceptions, exits, held, settlement, items: items.len() }
 }
 
 /// The job's limits, and of the supplier table what the job says nothing of.
@@ -169,8 +200,35 @@ fn plan_items(
         part.lines.extend(plan.lines.iter().map(|line| line.reorder_line(&supply, today)));
         let findings = odd.into_iter().chain(found);
         part.findings.extend(findings.map(|(at, finding)| (item, places[at], finding)));
-        let plans = places.into_iter().zip(plan.locations);
-        part.places.extend(plans.map(|(location, plan)| PlannedPlace { item, location, plan }));
+        part.exceptions.extend(plan.exceptions.into_iter().map(|advice| PlannedException {
+            item,
+            location: places[advice.location],
+            advice,
+        }));
+        part.exits.extend(plan.exits.into_iter().map(|exit| PlannedExit {
+            item,
+            location: places[exit.location],
+            to: match exit.proposal {
+                ExitProposal::Transfer { to } => Some(places[to]),
+                _ => None,
+            },
+            exit,
+        }));
+        let plans = places.into_iter().zip(&supply.locations).zip(plan.locations);
+        part.places.extend(plans.map(|((location, supply), plan)| {
+            let usual = supply.terms.iter().min_by_key(|terms| terms.priority);
+            PlannedPlace {
+                item,
+                location,
+                on_hand: supply.on_hand,
+                on_order: supply.open_orders.iter().map(|order| order.qty).sum(),
+                protection_days: usual.map_or(0.0, |terms| {
+                    f64::from(terms.lead_time.quantile(0.95) + terms.review_days)
+                }),
+                lot_qty: usual.map_or(0, |terms| terms.moq.max(terms.multiple)),
+                plan,
+            }
+        }));
     }
     part
 }

@@ -2,11 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use granary_models::calendar::Day;
 use granary_models::finding::{Code, Finding};
 use granary_models::policy::production::demand::{DemandPrior, PastSeason};
 use granary_models::policy::production::lead_time::MakerLeadTime;
+use granary_models::policy::production::repeat::RepeatTerms;
+use granary_models::policy::production::schedule::MakerCapacity;
 use granary_models::policy::production::{
-    BatchTerms, Presale, ProductionError, ProductionSuggestion, Reservation, suggest,
+    BatchHours, BatchTerms, Candidate, CheckedTerms, Presale, ProductionError,
+    ProductionSuggestion, Reservation, suggest_run, suggest_together,
 };
 
 use super::facts::Facts;
@@ -22,7 +26,7 @@ pub struct Batch {
     pub suggestion: ProductionSuggestion,
 }
 
-/// One suggestion per item and location with reservations.
+/// One suggestion per item and location with reservations. Items of one maker share its hours.
 pub fn suggest_batches(
     facts: &Facts,
     index: &Index,
@@ -38,71 +42,146 @@ pub fn suggest_batches(
             promised_on: row.promised_on,
         });
     }
-    let mut batches = Vec::new();
-    for ((item_id, location_id), reservations) in presales {
+    let mut makers: BTreeMap<(&str, &str), Vec<Order>> = BTreeMap::new();
+    for ((item_id, location_id), reservations) in &presales {
         let Some(key) = index.key(item_id, location_id) else { continue };
         let terms = facts.supply_terms.iter().find(|terms| {
-            terms.kind == "produce" && terms.item_id == item_id && terms.location_id == location_id
+            terms.kind == "produce"
+                && terms.item_id == *item_id
+                && terms.location_id == *location_id
         });
         let Some(terms) = terms else {
             let detail = "reservations are taken, but no supply terms say who makes it";
             findings.sku(item_id, location_id, Finding::new(Code::NoSupplyTerms, detail));
             continue;
         };
-        match one(facts, night, key, terms, &reservations, settings) {
+        match Order::new(facts, night, key, terms, reservations, settings) {
+            Ok(order) => {
+                let maker = (terms.supplier_id.as_str(), terms.source_location_id.as_str());
+                makers.entry(maker).or_default().push(order);
+            }
+            Err(error) => findings.sku(item_id, location_id, refused(&error)),
+        }
+    }
+    let mut batches: Vec<Batch> = makers
+        .values()
+        .flat_map(|orders| at_one_maker(orders, settings, facts.business_date, findings))
+        .collect();
+    batches.sort_by(|a, b| (&a.item_id, &a.location_id).cmp(&(&b.item_id, &b.location_id)));
+    batches
+}
+
+fn refused(error: &ProductionError) -> Finding {
+    Finding::new(Code::BadTerms, format!("no batch was suggested: {error}"))
+}
+
+/// Suggests all batches of a maker, whose hours they share where hours are counted.
+fn at_one_maker(
+    orders: &[Order],
+    settings: &Production,
+    today: Day,
+    findings: &mut Findings,
+) -> Vec<Batch> {
+    let candidates: Vec<(Candidate, BatchHours)> =
+        orders.iter().map(|order| (order.candidate(settings), order.hours(settings))).collect();
+    let suggestions = match settings.hours_per_day {
+        Some(hours) => {
+            let maker = MakerCapacity::weekly(hours, settings.material_days, settings.transit_days);
+            match suggest_together(&candidates, &maker, today) {
+                Ok(together) => together.suggestions,
+                Err(error) => {
+                    findings.night(refused(&error));
+                    return Vec::new();
+                }
+            }
+        }
+        None => candidates.iter().map(|(candidate, _)| suggest_run(candidate, today)).collect(),
+    };
+    let mut batches = Vec::new();
+    for (order, suggestion) in orders.iter().zip(suggestions) {
+        let (item_id, location_id) = (&order.terms.item_id, &order.terms.location_id);
+        match suggestion {
             Ok((suggestion, found)) => {
                 found.into_iter().for_each(|odd| findings.sku(item_id, location_id, odd));
-                let (item_id, location_id) = (item_id.to_owned(), location_id.to_owned());
+                let (item_id, location_id) = (item_id.clone(), location_id.clone());
                 batches.push(Batch { item_id, location_id, suggestion });
             }
-            Err(error) => {
-                let detail = format!("no batch was suggested: {error}");
-                findings.sku(item_id, location_id, Finding::new(Code::BadTerms, detail));
-            }
+            Err(error) => findings.sku(item_id, location_id, refused(&error)),
         }
     }
     batches
 }
 
-fn one(
-    facts: &Facts,
-    night: &NightPanel,
-    key: SeriesKey,
-    terms: &SupplyTerms,
-    reservations: &[Reservation],
-    settings: &Production,
-) -> Result<(ProductionSuggestion, Vec<Finding>), ProductionError> {
-    let item = &facts.items[key.item];
-    let per_base = 10i64.pow(item.qty_decimals) as f64;
-    // The batch is sized in smallest units, so its money is per smallest unit.
-    let money = |minor: Option<i64>| (minor.unwrap_or(0) as f64 / per_base).round() as i64;
-    let cost = terms.unit_cost_minor.or(item.unit_cost_minor).or(facts.defaults.unit_cost_minor);
-    let price = item.unit_price_minor.or(facts.defaults.unit_price_minor);
-    let unit_cost_minor = money(cost);
-    let checked = BatchTerms {
-        price_minor: money(price),
-        unit_cost_minor,
-        setup_cost_minor: settings.setup_cost_minor,
-        salvage_minor: (unit_cost_minor as f64 * settings.salvage_share).floor() as i64,
-        cancellation_rate: settings.cancellation_rate,
-        return_rate: settings.return_rate,
-        moq: terms.moq.unwrap_or(1).max(1),
-        multiple: terms.multiple.unwrap_or(1).max(1),
-        capacity: terms.capacity_qty,
-        ..BatchTerms::default()
+/// One item on pre-sale at one location, with what decides its batch.
+struct Order<'a> {
+    terms: &'a SupplyTerms,
+    presale: Presale<'a>,
+    prior: DemandPrior,
+    checked: CheckedTerms,
+    lead_time: MakerLeadTime,
+    per_base: f64,
+}
+
+impl<'a> Order<'a> {
+    fn new(
+        facts: &Facts,
+        night: &NightPanel,
+        key: SeriesKey,
+        terms: &'a SupplyTerms,
+        reservations: &'a [Reservation],
+        settings: &Production,
+    ) -> Result<Order<'a>, ProductionError> {
+        let item = &facts.items[key.item];
+        let per_base = 10i64.pow(item.qty_decimals) as f64;
+        // The batch is sized in smallest units, so its money is per smallest unit.
+        let money = |minor: Option<i64>| (minor.unwrap_or(0) as f64 / per_base).round() as i64;
+        let cost = terms.unit_cost_minor.or(item.unit_cost_minor);
+        let price = item.unit_price_minor.or(facts.defaults.unit_price_minor);
+        let unit_cost_minor = money(cost.or(facts.defaults.unit_cost_minor));
+        let checked = BatchTerms {
+            price_minor: money(price),
+            unit_cost_minor,
+            setup_cost_minor: settings.setup_cost_minor.max(terms.fixed_cost_minor),
+            salvage_minor: (unit_cost_minor as f64 * settings.salvage_share).floor() as i64,
+            cancellation_rate: settings.cancellation_rate,
+            return_rate: settings.return_rate,
+            moq: terms.moq.unwrap_or(1).max(1),
+            multiple: terms.multiple.unwrap_or(1).max(1),
+            capacity: terms.capacity_qty,
+            ..BatchTerms::default()
+        }
+        .check()?;
+        let opens = reservations.iter().map(|row| row.day).min().unwrap_or(facts.business_date);
+        let lead_time_days = terms.lead_time_days.or(facts.defaults.lead_time_days).unwrap_or(7);
+        Ok(Order {
+            terms,
+            presale: Presale {
+                reservations,
+                opens,
+                closes: opens + settings.season_days,
+                covered_qty: covered_qty(facts, item, terms),
+            },
+            prior: DemandPrior::pooled(&past_seasons(facts, night, key, settings.season_days))?,
+            checked,
+            lead_time: MakerLeadTime::fixed(lead_time_days.clamp(0, 365) as u16),
+            per_base,
+        })
     }
-    .check()?;
-    let opens = reservations.iter().map(|row| row.day).min().unwrap_or(facts.business_date);
-    let presale = Presale {
-        reservations,
-        opens,
-        closes: opens + settings.season_days,
-        covered_qty: covered_qty(facts, item, terms),
-    };
-    let prior = DemandPrior::pooled(&past_seasons(facts, night, key, settings.season_days))?;
-    let lead_time_days = terms.lead_time_days.or(facts.defaults.lead_time_days).unwrap_or(7);
-    let lead_time = MakerLeadTime::fixed(lead_time_days.clamp(0, 365) as u16);
-    suggest(&presale, &prior, &checked, &lead_time, facts.business_date)
+
+    fn candidate(&self, settings: &Production) -> Candidate<'_> {
+        let repeat = (settings.repeat_every_days > 0).then(|| RepeatTerms {
+            review_days: settings.repeat_every_days,
+            wait_share: settings.wait_share,
+            ..RepeatTerms::default()
+        });
+        let candidate = Candidate::new(self.presale, self.prior, self.checked, &self.lead_time);
+        Candidate { repeat, ..candidate }
+    }
+
+    fn hours(&self, settings: &Production) -> BatchHours {
+        let per_unit = settings.hours_per_unit / self.per_base;
+        BatchHours { setup: settings.setup_hours, per_unit }
+    }
 }
 
 /// On hand, or already being made.

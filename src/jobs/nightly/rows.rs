@@ -7,22 +7,22 @@ use granary_models::forecast::sku_forecast::SkuForecast;
 use granary_models::plan::gates::run_value_minor;
 use granary_models::plan::line::{LineState, ReorderLine};
 use granary_models::plan::settle::Settlement;
-use granary_models::plan_sku::LocationProjection;
+use granary_models::plan_sku::{ExitProposal, LocationProjection};
 use serde_json::json;
 
 use super::Counts;
 use super::facts::Facts;
 use super::findings::Findings;
 use super::launches::LaunchReasons;
-use super::panel::NightPanel;
+use super::panel::{Index, NightPanel};
 use super::planning::Planned;
 use super::production::Batch;
 use super::{held_because, measures};
 use crate::config::Job;
 use crate::store::memory::MemoryRows;
 use crate::store::publish::{
-    FindingRow, ForecastRow, ForecastSeriesRow, LineRow, PlanLimitRow, ProductionRow,
-    ProjectionRow, RunRow, RunRows, ScoreRow, SegmentRow,
+    FindingRow, ForecastRow, ForecastSeriesRow, LineRow, OrderExceptionRow, PlanLimitRow,
+    ProductionRow, ProjectionRow, RunRow, RunRows, ScoreRow, SegmentRow, StockExitRow,
 };
 
 /// Everything that one night found out.
@@ -38,7 +38,9 @@ pub struct Tonight<'a> {
     pub batches: &'a [Batch],
 }
 
-pub fn build(tonight: &Tonight, findings: Findings) -> (RunRows, Counts) {
+pub fn build(tonight: &Tonight, index: &Index, mut findings: Findings) -> (RunRows, Counts) {
+    let (facts, series) = (tonight.facts, &tonight.forecast.series);
+    let kpis = measures::kpis(facts, index, tonight.night, series, tonight.planned, &mut findings);
     let ids = Ids::new(tonight.facts);
     let findings: Vec<FindingRow> = findings
         .into_rows()
@@ -71,12 +73,12 @@ pub fn build(tonight: &Tonight, findings: Findings) -> (RunRows, Counts) {
         lines: lines.iter().map(line_row).collect(),
         projections: projection_rows(tonight, &ids),
         productions: tonight.batches.iter().map(|batch| production_row(tonight, batch)).collect(),
-        exceptions: Vec::new(),
-        exits: Vec::new(),
+        exceptions: exception_rows(tonight),
+        exits: exit_rows(tonight),
         limits: limit_rows(&tonight.planned.settlement),
         findings,
         segments: segment_rows(tonight, &ids),
-        kpis: measures::kpis(tonight.facts, tonight.planned),
+        kpis,
         scores: score_rows(tonight.forecast),
         memory: MemoryRows::default(),
     };
@@ -260,18 +262,64 @@ fn production_row(tonight: &Tonight, batch: &Batch) -> ProductionRow {
 }
 
 fn segment_rows(tonight: &Tonight, ids: &Ids) -> Vec<SegmentRow> {
-    let abc = measures::abc(tonight.facts, tonight.night);
-    let series = tonight.night.keys.iter().zip(&tonight.forecast.series).zip(abc);
-    series
-        .map(|((key, forecast), abc)| SegmentRow {
-            item_id: ids.items[key.item].clone(),
-            location_id: ids.locations[key.location].clone(),
-            abc,
-            xyz: measures::xyz(forecast),
-            role: "",
-            quadrant: "",
-        })
-        .collect()
+    let series = &tonight.forecast.series;
+    let keys = &tonight.night.keys;
+    measures::segments(
+        tonight.facts,
+        tonight.night,
+        |i| series[i].class,
+        |i| (ids.items[keys[i].item].clone(), ids.locations[keys[i].location].clone()),
+    )
+}
+
+fn exception_rows(tonight: &Tonight) -> Vec<OrderExceptionRow> {
+    let facts = tonight.facts;
+    let rows = tonight.planned.exceptions.iter().map(|planned| {
+        let advice = &planned.advice;
+        OrderExceptionRow {
+            item_id: facts.items[planned.item].item_id.clone(),
+            location_id: facts.locations[planned.location].location_id.clone(),
+            po_id: advice.po_id.clone(),
+            line_no: advice.line_no.clone(),
+            supplier_id: advice.supplier_id.clone(),
+            action: advice.action.as_str(),
+            qty: advice.qty,
+            due_on: advice.from.to_string(),
+            move_to: advice.to.to_string(),
+            value_minor: advice.value_minor,
+            currency: facts.items[planned.item].currency.clone(),
+            detail: advice.text.clone(),
+        }
+    });
+    rows.collect()
+}
+
+fn exit_rows(tonight: &Tonight) -> Vec<StockExitRow> {
+    let facts = tonight.facts;
+    let rows = tonight.planned.exits.iter().map(|planned| {
+        let exit = &planned.exit;
+        StockExitRow {
+            item_id: facts.items[planned.item].item_id.clone(),
+            location_id: facts.locations[planned.location].location_id.clone(),
+            qty: exit.qty,
+            days_without_sale: exit.days_without_sale.map(i64::from),
+            cover_days: exit.cover_days.filter(|days| days.is_finite()),
+            value_minor: exit.value_minor,
+            proposal: exit.proposal.as_str(),
+            to_location_id: planned
+                .to
+                .map(|to| facts.locations[to].location_id.clone())
+                .unwrap_or_default(),
+            depth: match exit.proposal {
+                ExitProposal::Markdown { depth } => Some(depth),
+                _ => None,
+            },
+            expected_recovery_minor: exit.expected_recovery_minor,
+            currency: facts.items[planned.item].currency.clone(),
+            detail: exit.text.clone(),
+        }
+    });
+    rows.collect()
 }
 
 fn limit_rows(settlement: &Settlement) -> Vec<PlanLimitRow> {

@@ -64,6 +64,33 @@ pub async fn stock(pool: &SqlitePool, business_date: Day) -> anyhow::Result<Vec<
 }
 
 #[derive(Clone, Debug)]
+pub struct MeanStock {
+    pub item_id: String,
+    pub location_id: String,
+    /// Smallest units, over the counts of the period.
+    pub on_hand: f64,
+}
+
+/// Mean stock over the counts from `from` up to the business date.
+pub async fn mean_stock(
+    pool: &SqlitePool,
+    from: Day,
+    business_date: Day,
+) -> anyhow::Result<Vec<MeanStock>> {
+    let sql = "SELECT item_id, location_id, avg(on_hand) AS on_hand FROM stock \
+               WHERE date >= ?1 AND date < ?2 GROUP BY item_id, location_id \
+               ORDER BY item_id, location_id";
+    rows(pool, sql, &[from, business_date], |row| {
+        Ok(MeanStock {
+            item_id: row.try_get("item_id")?,
+            location_id: row.try_get("location_id")?,
+            on_hand: row.try_get("on_hand")?,
+        })
+    })
+    .await
+}
+
+#[derive(Clone, Debug)]
 pub struct Lot {
     pub item_id: String,
     pub location_id: String,

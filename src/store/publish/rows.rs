@@ -167,7 +167,7 @@ pub struct StockExitRow {
     pub item_id: String,
     pub location_id: String,
     pub qty: i64,
-    pub days_without_sale: i64,
+    pub days_without_sale: Option<i64>,
     pub cover_days: Option<f64>,
     pub value_minor: i64,
     pub proposal: &'static str,

@@ -35,7 +35,8 @@ pub struct StockExit {
     pub qty: i64,
     pub qty_decimals: i64,
     pub base_uom: String,
-    pub days_without_sale: i64,
+    /// `None`: never sold.
+    pub days_without_sale: Option<i64>,
     pub cover_days: Option<f64>,
     /// At cost.
     pub value_minor: i64,

@@ -178,7 +178,8 @@ pub struct PlanConfig {
     ///
     /// [`Choice`]: crate::plan::choice::Choice
     pub with_choices: bool,
-    /// Days until the next run of the job: what can only leave on a later weekday is decided then.
+    /// Days until the next run of the job. What can only leave on a later weekday, and still can if
+    /// the next run decides on it, is left to that run. 0: it is proposed for its day at once.
     pub next_run_days: u32,
 }
 
@@ -197,7 +198,7 @@ impl Default for PlanConfig {
             supplier_return_share: 0.0,
             exception_min_minor: 1_000,
             with_choices: false,
-            next_run_days: 1,
+            next_run_days: 0,
         }
     }
 }

@@ -78,6 +78,11 @@ impl Stage {
         self.incoming.extend(node.incoming.iter().map(|(qty, a)| (*qty, a.clone(), later)));
     }
 
+    /// The place itself.
+    pub(super) fn at(&self) -> usize {
+        self.serves[0]
+    }
+
     pub(super) fn on_order(&self) -> i64 {
         self.incoming.iter().map(|(qty, ..)| qty).sum()
     }

@@ -11,40 +11,46 @@ use granary_models::policy::order::{Needs, Target, UnitMoney, Window, needs, raw
 use granary_models::policy::projection::{Opening, PathMatrix, Shortage};
 use granary_models::policy::rounding::{Lot, round};
 use granary_models::policy::terms::{SupplyKind, SupplyTerms};
+use granary_models::policy::walk::lasting_needs;
 
-const PATHS: usize = 256;
-
-fn paths(horizon: usize) -> DemandPaths {
+fn paths(count: usize, horizon: usize) -> DemandPaths {
     let mut state = 1u32;
-    let values = (0..PATHS * horizon)
+    let values = (0..count * horizon)
         .map(|_| {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             (state >> 28) as f32
         })
         .collect();
-    DemandPaths { paths: PATHS, horizon, values }
+    DemandPaths { paths: count, horizon, values }
 }
 
-fn decide(horizon: usize, target: Target, life: Option<u32>) -> f64 {
-    let demand = paths(horizon);
+fn decide(count: usize, horizon: usize, target: Target, life: Option<u32>) -> f64 {
+    let demand = paths(count, horizon);
     let lead_time = LeadTime::from_weights(&[0., 0., 1., 4., 8., 4., 2., 1.]).expect("weights");
-    let (mut matrix, mut receipts) = (PathMatrix::default(), PathMatrix::default());
+    let (mut matrix, mut receipts) = (PathMatrix::<f32>::default(), PathMatrix::<f32>::default());
+    let (mut wide, mut wide_receipts) = (PathMatrix::default(), PathMatrix::default());
     let (mut window, mut lack, mut scratch) = (Window::default(), Needs::default(), Vec::new());
     let opening = Opening { net: 60, unlotted: 60, shelf_life_days: life, ..Opening::default() };
     let money = UnitMoney { margin_and_penalty: 40.0, holding_per_day: 0.1, left_over: 5.0 };
+    // The next review comes late enough for the whole horizon to be looked at.
+    let review = horizon as f64 - f64::from(lead_time.longest());
     quiet_us(2_000, || {
-        matrix.reset(PATHS, horizon, 0.0);
-        matrix.add_demand(black_box(&demand));
-        receipts.reset(PATHS, horizon, 0.0);
-        receipts.add_on(2, 20.0);
-        let day = |p: usize, salt: u64| f64::from(lead_time.sample(p, PATHS, salt));
-        window.arrive.clear();
-        window.arrive.extend((0..PATHS).map(|p| day(p, 0)));
-        window.until.clear();
-        // The next review comes late enough for the whole horizon to be looked at.
-        let review = horizon as f64 - f64::from(lead_time.longest());
-        window.until.extend((0..PATHS).map(|p| review + day(p, 1)));
-        needs(&matrix, &receipts, &opening, &window, Shortage::Lost, &mut lack);
+        let Window { arrive, until } = &mut window;
+        arrive.clear();
+        lead_time.sample_each(count, 0, |_, days| arrive.push(f64::from(days)));
+        until.clear();
+        lead_time.sample_each(count, 1, |_, days| until.push(review + f64::from(days)));
+        if life.is_some() {
+            wide.set_demand(black_box(&demand), horizon);
+            wide_receipts.reset(count, horizon, 0.0);
+            wide_receipts.add_on(2, 20.0);
+            needs(&wide, &wide_receipts, &opening, &window, Shortage::Lost, &mut lack);
+        } else {
+            matrix.set_demand(black_box(&demand), horizon);
+            receipts.reset(count, horizon, 0.0);
+            receipts.add_on(2, 20.0);
+            lasting_needs(&matrix, &receipts, &opening, &window, Shortage::Lost, &mut lack);
+        }
         let raw = raw_quantity(&lack, target, money, &mut scratch);
         black_box(round(raw.qty, Lot { moq: 24, multiple: 12, capacity: None }));
     })
@@ -63,7 +69,7 @@ fn quiet_us(rounds: usize, mut round: impl FnMut()) -> f64 {
     times[rounds / 10] as f64 / 1e3
 }
 
-fn whole_items(items: usize, horizon: usize) -> f64 {
+fn whole_items(items: usize, count: usize, horizon: usize, target: Target) -> f64 {
     let terms = SupplyTerms {
         kind: SupplyKind::Purchase,
         priority: 1,
@@ -81,9 +87,10 @@ fn whole_items(items: usize, horizon: usize) -> f64 {
     let item = ItemSupply {
         item_id: "A".to_owned(),
         unit_cost_minor: 250,
+        target: Some(target),
         locations: vec![LocationSupply {
             location_id: "L".to_owned(),
-            demand: Some(paths(horizon)),
+            demand: Some(paths(count, horizon)),
             on_hand: 60,
             terms: vec![terms],
             ..LocationSupply::default()
@@ -99,15 +106,23 @@ fn whole_items(items: usize, horizon: usize) -> f64 {
 }
 
 fn main() {
-    for (name, target, life) in [
+    let targets = [
         ("cycle", Target::Cycle(0.95), None),
         ("fill", Target::Fill(0.95), None),
         ("economics", Target::Economics, None),
         ("cycle, perishable", Target::Cycle(0.95), Some(6)),
-    ] {
-        println!("decide, 256 paths x 60 days, {name}: {:.1} us", decide(60, target, life));
+    ];
+    for count in [256, 500] {
+        for (name, target, life) in targets {
+            let each = decide(count, 60, target, life);
+            println!("decide, {count} paths x 60 days, {name}: {each:.1} us");
+        }
     }
-    let each = whole_items(5_000, 28);
+    for (name, target, _) in &targets[..3] {
+        let each = whole_items(5_000, 500, 60, *target);
+        println!("plan_item, one location, 500 paths x 60 days, {name}: {each:.1} us");
+    }
+    let each = whole_items(5_000, 256, 28, Target::Cycle(0.95));
     println!("plan_item, one location, 256 paths x 28 days: {each:.1} us");
     println!("50,000 of them on one thread: {:.2} s", each * 0.05);
 }

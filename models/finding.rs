@@ -125,6 +125,8 @@ codes! {
         "Stock will expire before it is sold; the detail says how much.";
     SupplierClosed, "supplier_closed", Info,
         "A supplier's shutdown moves the order or makes it larger, to last over it.";
+    ReceivingClosed, "receiving_closed", Info,
+        "Nothing is received there on some days, which delays goods or makes an order larger.";
     BackupSource, "backup_source", Info,
         "The usual source is closed or at capacity, so the one behind it was used.";
     DcShort, "dc_short", Warning,

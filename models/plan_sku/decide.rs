@@ -1,17 +1,20 @@
 //! One decision: from demand paths, receipts and stock to a quantity and its reason.
 
 use crate::calendar::Day;
-use crate::finding::{Code, Finding};
+use crate::finding::Finding;
 use crate::plan::choice::Choice;
 use crate::plan_sku::Line;
-use crate::plan_sku::input::{ItemStatus, ItemSupply, PlanConfig};
-use crate::plan_sku::stage::{Scratch, Stage, set_window};
-use crate::policy::order::{RawOrder, Target, UnitMoney, mean, needs, raw_quantity};
-use crate::policy::price::{BreakCosts, unit_cost_minor, with_breaks};
-use crate::policy::projection::Opening;
+use crate::plan_sku::explain::{explain_calendar, explain_need};
+use crate::plan_sku::input::{ItemSupply, PlanConfig};
+use crate::plan_sku::limits::{Limits, Rounding};
+use crate::plan_sku::stage::{Scratch, Shape, Stage, set_window};
+use crate::policy::order::{UnitMoney, mean, raw_quantity};
+use crate::policy::price::unit_cost_minor;
+use crate::policy::projection::{Opening, PathMatrix};
 use crate::policy::reason::{Reason, ReasonStep, codes};
-use crate::policy::rounding::{Lot, Rounded, round, round_down};
+use crate::policy::rounding::Lot;
 use crate::policy::terms::{SupplyKind, SupplyTerms};
+use crate::policy::walk::Cell;
 
 /// What is asked of one source.
 pub(super) struct Ask<'a> {
@@ -53,52 +56,55 @@ pub(super) struct Decision {
     protection_days: u32,
 }
 
-/// Decides on one order from the demand and receipts that `stage` has loaded into `scratch`.
+/// Decides on one order for a place, or for an echelon.
 pub(super) fn decide(
     scratch: &mut Scratch,
     item: &ItemSupply,
     stage: &Stage,
+    shape: Shape,
     ask: &Ask,
     today: Day,
     config: &PlanConfig,
 ) -> Decision {
     let terms = ask.terms;
-    let (paths, known) = (scratch.demand.paths, scratch.demand.days);
     let mut found = Vec::new();
-    let order_on = set_window(&mut scratch.window, paths, terms, ask.next, today, stage.later);
-    stage.lengthen(scratch, &mut found);
+    let receiving = &item.locations[stage.at()].closed;
+    let place = (receiving.as_slice(), stage.later);
+    let order_on = set_window(&mut scratch.window, shape.paths, terms, ask.next, today, place);
     let shelf_life_days = terms.shelf_life_days.or(item.shelf_life_days);
     let opening = Opening {
         shelf_life_days: shelf_life_days.map(|days| days.saturating_sub(stage.later).max(1)),
         ..stage.opening.clone()
     };
-    let Scratch { demand, receipts, window, needs: lack, .. } = scratch;
-    needs(demand, receipts, &opening, window, item.shortage, lack);
+    stage.find_needs(scratch, item, shape, &opening, &mut found);
     let target = item.target.unwrap_or(config.target);
     let money = unit_money(item, terms, &opening, config);
-    let raw = raw_quantity(lack, target, money, &mut scratch.ordered);
+    let raw = raw_quantity(&scratch.needs, target, money, &mut scratch.ordered);
 
     let mut reason = Reason::default();
     let standing = stage.standing.lacking(scratch, &opening, item.shortage, target, raw);
     explain_need(&mut reason, item, stage, scratch, target, raw, standing);
     let net_need = reason.value();
     let (_, until) = scratch.window.means();
-    explain_closed(&mut reason, &mut found, terms, today, order_on, until);
+    let last = today + until.ceil() as i32;
+    explain_calendar(&mut reason, &mut found, terms, receiving, (today, order_on, last));
     let daily_demand = mean(&scratch.needs.demand_until) / until.max(1.0);
     let limits = Limits::new(item, terms, scratch, &opening, daily_demand, config);
-    let mut rounding = Rounding { reason: &mut reason, found: &mut found, item, ask };
+    let waits = config.next_run_days > 0 && terms.waits_for_weekday(today, config.next_run_days);
+    let waits = waits.then_some(order_on);
+    let mut rounding = Rounding { reason: &mut reason, found: &mut found, item, ask, waits };
     let lack = &scratch.needs;
     let value_of = |qty: i64| {
         lack.value_of((ask.already + qty) as f64, money) - lack.value_of(ask.already as f64, money)
     };
     let (qty, cut) = rounding.run(net_need, &limits, value_of);
-    let median = terms.arrival(order_on, terms.lead_time.quantile(0.5)) - today;
+    let median = terms.arrival_at(receiving, order_on, terms.lead_time.quantile(0.5)) - today;
     let arrive = (!terms.lead_time.is_fixed())
         .then(|| scratch.window.arrive.iter().map(|day| day - f64::from(stage.later)).collect());
     let arrives_in = median.max(0) as u32;
     let need_in =
         if qty > 0 { need_day(scratch, opening.net, raw.qty, arrives_in) } else { arrives_in };
-    let decision = Decision {
+    Decision {
         qty,
         cut,
         median_arrival: arrives_in,
@@ -118,11 +124,7 @@ pub(super) fn decide(
         order_on,
         reason,
         findings: found,
-    };
-    // Whoever projects next does so over the days of the forecast.
-    scratch.demand.truncate(known);
-    scratch.receipts.truncate(known);
-    decision
+    }
 }
 
 pub(super) fn lot_of(terms: &SupplyTerms) -> Lot {
@@ -156,240 +158,6 @@ pub(super) fn unit_money(
     UnitMoney { margin_and_penalty, holding_per_day, left_over }
 }
 
-/// The need as a sum whose terms are means over the paths; what the target asks beyond them is the
-/// safety stock.
-fn explain_need(
-    reason: &mut Reason,
-    item: &ItemSupply,
-    stage: &Stage,
-    scratch: &Scratch,
-    target: Target,
-    raw: RawOrder,
-    standing: i64,
-) {
-    let lack = &scratch.needs;
-    let (arrive, until) = scratch.window.means();
-    let show = |qty: i64| item.unit.show(qty);
-    let whole = |values: &[f64]| mean(values).round() as i64;
-    reason.fact(
-        codes::PROTECTION_INTERVAL,
-        until.round() as i64,
-        format!("An order of today arrives in {arrive:.1} days, the next in {until:.1} days."),
-    );
-    reason.fact(
-        codes::SERVICE_TARGET,
-        target.basis_points(),
-        format!("The target is {}.", target.show()),
-    );
-    let demand = whole(&lack.demand_until);
-    let text = format!("{} are expected to be asked for until then.", show(demand));
-    reason.term(codes::EXPECTED_DEMAND, demand, text);
-    let lost = whole(&lack.lost_before);
-    reason.change(codes::LOST_BEFORE_ARRIVAL, -lost, || {
-        format!("{} of it will be lost before any order can arrive.", show(lost))
-    });
-    let on_hand = stage.on_hand;
-    reason.term(codes::ON_HAND, -on_hand, format!("{} are on hand.", show(on_hand)));
-    reason.change(codes::CHILD_STOCK, -stage.child_stock, || {
-        format!("{} are at the locations it supplies or draws on.", show(stage.child_stock))
-    });
-    stage.standing.explain_predecessor(reason, item);
-    reason.change(codes::RESERVED, stage.reserved, || {
-        format!("{} of the stock are reserved.", show(stage.reserved))
-    });
-    reason.change(codes::BACKORDERED, stage.backordered, || {
-        format!("{} are owed to shoppers.", show(stage.backordered))
-    });
-    let expiring = whole(&lack.wasted_until);
-    reason.change(codes::EXPIRING, expiring, || {
-        format!("{} of it will expire unsold before then.", show(expiring))
-    });
-    let received = whole(&lack.received_until);
-    let on_order = stage.on_order();
-    reason.change(codes::OPEN_ORDERS, -received, || {
-        format!("{} of {} on order arrive before then.", show(received), show(on_order))
-    });
-    let balance = raw.qty - reason.value();
-    if raw.qty > 0 {
-        let text = format!("{} of safety stock reach the target.", show(balance));
-        reason.term(codes::SAFETY_STOCK, balance, text);
-    } else {
-        let text =
-            format!("The target is met without an order, with {} to spare.", show(raw.spare));
-        reason.term(codes::SPARE, balance, text);
-    }
-    stage.standing.explain(reason, item, standing);
-    reason.sum(codes::NET_NEED, |net| format!("Net need: {}.", show(net)));
-}
-
-fn explain_closed(
-    reason: &mut Reason,
-    found: &mut Vec<Finding>,
-    terms: &SupplyTerms,
-    today: Day,
-    order_on: Day,
-    until: f64,
-) {
-    let last = today + until.ceil() as i32;
-    let Some(window) =
-        terms.closed.iter().find(|w| w.from <= w.to && w.from <= last && w.to >= today)
-    else {
-        return;
-    };
-    let supplier = &terms.supplier_id;
-    let text = if order_on > today {
-        format!(
-            "Supplier {supplier} is closed from {} to {}: the order leaves on {order_on}.",
-            window.from, window.to
-        )
-    } else {
-        format!(
-            "Supplier {supplier} is closed from {} to {}: the order has to last over it.",
-            window.from, window.to
-        )
-    };
-    found.push(Finding::new(Code::SupplierClosed, text.clone()));
-    reason.fact(codes::CLOSED, i64::from(window.to - window.from) + 1, text);
-}
-
-/// Upper limits on an order that are not the supplier's.
-struct Limits {
-    break_costs: BreakCosts,
-    /// What sells within the shelf life; `None`: does not perish.
-    sells_within_life: Option<i64>,
-}
-
-impl Limits {
-    fn new(
-        item: &ItemSupply,
-        terms: &SupplyTerms,
-        scratch: &Scratch,
-        opening: &Opening,
-        daily_demand: f64,
-        config: &PlanConfig,
-    ) -> Limits {
-        let (arrive, until) = scratch.window.means();
-        let cost = item.unit.minor_per_smallest(terms.unit_cost_minor);
-        let sells_within_life = opening.shelf_life_days.map(|life| {
-            // What is there and on its way sells first, and leaves so much less to this order.
-            let lack = &scratch.needs;
-            let short = mean(&lack.need).max(0.0);
-            let rest_of_life = (f64::from(life) - (until - arrive)).max(0.0);
-            (short + rest_of_life * daily_demand).floor() as i64
-        });
-        let most = (config.price_break_cover_days * daily_demand).floor() as i64;
-        let break_costs = BreakCosts {
-            holding_per_day: cost * config.holding_rate_per_year / 365.0,
-            daily_demand,
-            cover_days: until - arrive,
-            per_base: item.unit.per_base() as f64,
-            most: sells_within_life.map_or(most, |sells| sells.min(most)),
-        };
-        Limits { break_costs, sells_within_life }
-    }
-}
-
-/// From net need to what the source accepts, writing each change into the reason.
-struct Rounding<'a> {
-    reason: &'a mut Reason,
-    found: &'a mut Vec<Finding>,
-    item: &'a ItemSupply<'a>,
-    ask: &'a Ask<'a>,
-}
-
-impl Rounding<'_> {
-    /// The quantity, and what the source's capacity cut off.
-    fn run(&mut self, raw: i64, limits: &Limits, value_of: impl Fn(i64) -> f64) -> (i64, i64) {
-        let item = self.item;
-        let terms = self.ask.terms;
-        let elsewhere = self.ask.already.min(raw);
-        self.reason.change(codes::OTHER_LINES, -elsewhere, || {
-            format!("{} of it come from another source.", item.unit.show(elsewhere))
-        });
-        let need = raw - elsewhere;
-        // What is in the warehouse still goes to where it sells.
-        if item.status.is_ending() && terms.kind != SupplyKind::Transfer {
-            let text = || "The item is being given up, so none is ordered.".to_owned();
-            self.reason.change(codes::PHASE_OUT, -need, text);
-            return (0, 0);
-        }
-        if item.status == ItemStatus::Presale && terms.kind != SupplyKind::Transfer {
-            let text = || "The item is on pre-sale: it is made in batches, not ordered.".to_owned();
-            self.reason.change(codes::PRESALE, -need, text);
-            return (0, 0);
-        }
-        let lot = lot_of(terms);
-        let tiers = &terms.price_breaks;
-        let asked = with_breaks(need, terms.unit_cost_minor, tiers, lot, limits.break_costs);
-        self.reason.change(codes::PRICE_BREAK, asked - need, || {
-            let tier = unit_cost_minor(terms.unit_cost_minor, tiers, asked);
-            let asked = item.unit.show(asked);
-            format!("From {asked} on a unit costs {tier} minor units, which pays for holding.")
-        });
-        let rounded = round(asked, lot);
-        self.explain_lot(lot, rounded);
-        let qty = self.within_life(rounded.qty, need, limits, value_of);
-        let Some((limit, code, text)) = &self.ask.limit else { return (qty, rounded.cut) };
-        let spared = qty.min(*limit);
-        self.reason.change(code, spared - qty, || text.clone());
-        (spared, rounded.cut)
-    }
-
-    fn explain_lot(&mut self, lot: Lot, rounded: Rounded) {
-        let show = |qty: i64| self.item.unit.show(qty);
-        let capacity = lot.capacity.unwrap_or(i64::MAX);
-        self.reason.change(codes::MOQ, rounded.moq_added, || {
-            format!("The smallest order is {}.", show(lot.moq))
-        });
-        self.reason.change(codes::MULTIPLE, rounded.multiple_added, || {
-            format!("It comes in multiples of {}.", show(lot.multiple))
-        });
-        self.reason.change(codes::CAPACITY, -rounded.cut, || {
-            format!("One order may hold at most {}.", show(capacity))
-        });
-        if rounded.impossible {
-            let detail = format!(
-                "no multiple of {} lies between MOQ {} and capacity {}",
-                show(lot.multiple),
-                show(lot.moq),
-                show(capacity)
-            );
-            self.found.push(Finding::new(Code::MoqOverCapacity, detail));
-        } else if rounded.cut > 0 {
-            let detail = format!("{} of the order do not fit the capacity", show(rounded.cut));
-            self.found.push(Finding::new(Code::CapacityCut, detail));
-        }
-    }
-
-    /// Rounding up may make it more than sells in time: then less, if a lot allows, or as much
-    /// only if that is worth it.
-    fn within_life(
-        &mut self,
-        rounded: i64,
-        need: i64,
-        limits: &Limits,
-        value_of: impl Fn(i64) -> f64,
-    ) -> i64 {
-        let Some(sells) = limits.sells_within_life.map(|sells| sells.max(need)) else {
-            return rounded;
-        };
-        if rounded <= sells {
-            return rounded;
-        }
-        let less = round_down(sells, lot_of(self.ask.terms));
-        let qty = if less > 0 || value_of(rounded) <= 0.0 { less } else { rounded };
-        let show = |qty: i64| self.item.unit.show(qty);
-        self.reason.change(codes::SHELF_LIFE, qty - rounded, || {
-            format!("No more than {} sell within the shelf life.", show(sells))
-        });
-        if qty == 0 {
-            let detail = format!("the smallest order of {} would mostly expire", show(rounded));
-            self.found.push(Finding::new(Code::MoqOverShelfLife, detail));
-        }
-        qty
-    }
-}
-
 /// The first day by which more paths have run short without the order than `qty` leaves short.
 fn need_day(scratch: &Scratch, net: i64, qty: i64, arrival: u32) -> u32 {
     let lack = &scratch.needs;
@@ -409,14 +177,26 @@ fn need_day(scratch: &Scratch, net: i64, qty: i64, arrival: u32) -> u32 {
 /// The same where stock runs out before any order could arrive; sales lost until then do not matter
 /// to the first day on which one is.
 fn first_shortage(scratch: &Scratch, net: i64, allowed: f64) -> u32 {
-    let (demand, receipts) = (&scratch.demand, &scratch.receipts);
-    let mut stock = vec![net as f64; demand.paths];
+    if scratch.small.0.paths > 0 {
+        first_shortage_in(&scratch.small.0, &scratch.small.1, net, allowed)
+    } else {
+        first_shortage_in(&scratch.demand, &scratch.receipts, net, allowed)
+    }
+}
+
+fn first_shortage_in<T: Cell>(
+    demand: &PathMatrix<T>,
+    receipts: &PathMatrix<T>,
+    net: i64,
+    allowed: f64,
+) -> u32 {
+    let mut stock = vec![T::of(net as f64); demand.paths];
     let mut short = vec![false; demand.paths];
     for day in 0..demand.days {
         let flows = demand.row(day).iter().zip(receipts.row(day));
-        for ((stock, short), (wanted, received)) in stock.iter_mut().zip(&mut short).zip(flows) {
+        for ((stock, short), (&wanted, &received)) in stock.iter_mut().zip(&mut short).zip(flows) {
             *stock += received - wanted;
-            *short |= *stock < 0.0;
+            *short |= *stock < T::ZERO;
         }
         if short.iter().filter(|&&s| s).count() as f64 > allowed {
             return day as u32;

@@ -11,7 +11,7 @@ use crate::plan_sku::standing::Standing;
 use crate::policy::lead_time::LeadTime;
 use crate::policy::order::Target;
 use crate::policy::projection::{Issue, LotLeft, Opening, Shortage};
-use crate::policy::terms::{ClosedWindow, Delivered, SupplyTerms};
+use crate::policy::terms::{ClosedWindow, Delivered, SupplyTerms, next_open};
 use crate::policy::unit::QtyUnit;
 use crate::series::Series;
 
@@ -178,6 +178,9 @@ pub struct PlanConfig {
     ///
     /// [`Choice`]: crate::plan::choice::Choice
     pub with_choices: bool,
+    /// Days until the next run of the job. What can only leave on a later weekday, and still can if
+    /// the next run decides on it, is left to that run. 0: it is proposed for its day at once.
+    pub next_run_days: u32,
 }
 
 impl Default for PlanConfig {
@@ -195,6 +198,7 @@ impl Default for PlanConfig {
             supplier_return_share: 0.0,
             exception_min_minor: 1_000,
             with_choices: false,
+            next_run_days: 0,
         }
     }
 }
@@ -400,6 +404,7 @@ fn incoming(
     found: &mut Vec<Finding>,
 ) -> (Vec<(i64, Arrival)>, Vec<usize>) {
     let mut seen = BTreeSet::new();
+    let received_on = |days: u32| (next_open(&location.closed, today + days as i32) - today) as u32;
     let (mut incoming, mut orders) = (Vec::new(), Vec::new());
     for (index, order) in location.open_orders.iter().enumerate() {
         let name = || format!("order {} line {}", order.po_id, order.line_no);
@@ -414,11 +419,14 @@ fn incoming(
         }
         orders.push(index);
         if let Some(day) = order.expected_on.filter(|&day| day >= today) {
-            incoming.push((order.qty, Arrival::On((day - today) as u32)));
+            incoming.push((order.qty, Arrival::On(received_on((day - today) as u32))));
             continue;
         }
         let age = order.ordered_on.map_or(0, |day| (today - day).max(0)) as u32;
-        let arrival = order.lead_time.remaining(age);
+        let mut arrival = order.lead_time.remaining(age);
+        if !location.closed.is_empty() {
+            arrival = arrival.moved(received_on);
+        }
         if let Some(day) = order.expected_on {
             let detail = format!(
                 "{} of {} was due on {day}; at {age} days of age half of such orders take at \
@@ -448,6 +456,10 @@ fn usable_terms(item: &ItemSupply, at: usize, found: &mut Vec<Finding>) -> Vec<S
         if terms.review_days == 0 {
             bad("review_days is 0; 1 is used".to_owned());
             terms.review_days = 1;
+        }
+        if terms.order_weekdays == [false; 7] {
+            bad("no weekday takes orders; all are allowed".to_owned());
+            terms.order_weekdays = [true; 7];
         }
         if terms.multiple < 1 {
             bad(format!("multiple is {}; 1 is used", terms.multiple));

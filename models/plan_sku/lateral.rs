@@ -259,7 +259,8 @@ impl Replenish<'_> {
         self.window_until_next(to);
         let until = std::mem::take(&mut self.scratch.window.until);
         let Scratch { demand, receipts, needs: lack, window, .. } = &mut *self.scratch;
-        set_window(window, demand.paths, terms, None, self.today, 0);
+        let place = (self.item.locations[stage.at()].closed.as_slice(), 0);
+        set_window(window, demand.paths, terms, None, self.today, place);
         window.until = until;
         needs(demand, receipts, &stage.opening, window, self.item.shortage, lack);
         stage
@@ -283,7 +284,8 @@ impl Replenish<'_> {
         let window = &mut self.scratch.window;
         match self.network.nodes[at].terms.first().filter(|_| !self.item.status.is_ending()) {
             Some(usual) => {
-                set_window(window, paths, usual, None, self.today, 0);
+                let place = (self.item.locations[at].closed.as_slice(), 0);
+                set_window(window, paths, usual, None, self.today, place);
                 window.until.iter_mut().for_each(|until| *until = until.min(days));
             }
             None => {
@@ -364,8 +366,8 @@ impl Replenish<'_> {
     /// The first day by which half of the paths that will run short have done so.
     fn half_short_day(&self, arrival: u32) -> u32 {
         let running = &self.scratch.needs.running;
-        let short = |need: &&f64| **need > 0.0 && need.is_finite();
-        let ever = self.scratch.needs.need.iter().filter(short).count();
+        let ever = self.scratch.needs.need.iter().filter(|&&need| need > 0.0).count();
+        let short = |need: &&f32| **need > 0.0 && need.is_finite();
         let half = |day: &usize| 2 * running.row(*day).iter().filter(short).count() >= ever.max(1);
         (0..running.days).find(half).map_or(arrival, |day| day as u32)
     }

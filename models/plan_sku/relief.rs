@@ -88,7 +88,6 @@ impl Replenish<'_> {
             show(allowed)
         );
         self.find(at, Code::RoomShort, detail);
-        stage.load(self.scratch, self.item, self.shape);
         self.decide(at, stage, terms, next, 0, Some((allowed, codes::ROOM, text)))
     }
 

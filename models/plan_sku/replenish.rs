@@ -107,7 +107,6 @@ impl<'a> Replenish<'a> {
             return self.find(at, Code::NoSupplyTerms, detail);
         }
         self.draw_on_backups(at);
-        stage.load(self.scratch, self.item, self.shape);
         let (terms, next) = self.pick_source(at);
         let decision = self.decide(at, &stage, terms, next, 0, None);
         let decision = self.within_room(at, &stage, terms, next, decision);
@@ -131,7 +130,7 @@ impl<'a> Replenish<'a> {
         let node = &self.network.nodes[at];
         let next = next.map(|next| &node.terms[next]);
         let ask = Ask { terms: &node.terms[terms], next, already, limit };
-        decide(self.scratch, self.item, stage, &ask, self.today, self.config)
+        decide(self.scratch, self.item, stage, self.shape, &ask, self.today, self.config)
     }
 
     /// The usual source; while that is closed, a standby that is open and delivers sooner.
@@ -170,7 +169,6 @@ impl<'a> Replenish<'a> {
                 && terms.next_open(today) == today
         });
         let Some(terms) = standby else { return };
-        stage.load(self.scratch, self.item, self.shape);
         let decision = self.decide(at, stage, terms, None, given, None);
         if decision.qty > 0 {
             let node = &self.network.nodes[at];
@@ -196,7 +194,6 @@ impl<'a> Replenish<'a> {
         let mut already = 0;
         for terms in draws {
             let stage = self.network.stage(at, false);
-            stage.load(self.scratch, self.item, self.shape);
             let decision = self.decide(at, &stage, terms, Some(0), already, None);
             already += decision.qty;
             if decision.qty > 0 {

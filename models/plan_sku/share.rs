@@ -86,7 +86,6 @@ impl Replenish<'_> {
     fn cut(&mut self, wish: usize, source: usize, qty: i64, code: &'static str) {
         let Wish { at, terms, next, already, with_backups, .. } = self.wishes[wish];
         let stage = self.network.stage(at, with_backups);
-        stage.load(self.scratch, self.item, self.shape);
         let kept = self.network.nodes[source].standing.wanted();
         let kept = match kept {
             0 => String::new(),

@@ -4,9 +4,10 @@ use crate::calendar::Day;
 use crate::finding::{Code, Finding};
 use crate::plan_sku::input::{Arrival, ItemSupply, Node};
 use crate::plan_sku::standing::Standing;
-use crate::policy::order::{Needs, Window};
+use crate::policy::order::{Needs, Window, needs};
 use crate::policy::projection::{LotLeft, Opening, PathMatrix, Projection};
-use crate::policy::terms::SupplyTerms;
+use crate::policy::terms::{ClosedWindow, SupplyTerms};
+use crate::policy::walk::{Cell, lasting_needs};
 
 /// Days beyond the forecast that a decision may still look at.
 const MAX_DAYS: usize = 400;
@@ -19,12 +20,13 @@ const SALT: u64 = 16;
 pub struct Scratch {
     pub(super) demand: PathMatrix,
     pub(super) receipts: PathMatrix,
+    /// Demand and receipts of the last decision, where small numbers held them; else empty.
+    pub(super) small: (PathMatrix<f32>, PathMatrix<f32>),
     pub(super) window: Window,
     pub(super) needs: Needs,
     pub(super) projection: Projection,
     pub(super) ordered: Vec<f64>,
     pub(super) counts: Vec<i64>,
-    days: Vec<f64>,
 }
 
 /// One place with all that it supplies: what an order for it has to look at.
@@ -76,58 +78,113 @@ impl Stage {
         self.incoming.extend(node.incoming.iter().map(|(qty, a)| (*qty, a.clone(), later)));
     }
 
+    /// The place itself.
+    pub(super) fn at(&self) -> usize {
+        self.serves[0]
+    }
+
     pub(super) fn on_order(&self) -> i64 {
         self.incoming.iter().map(|(qty, ..)| qty).sum()
     }
 
-    /// Loads the demand it serves, path by path, and what is on its way to it.
+    /// Loads the demand it serves, path by path, and what is on its way to it, over the days that
+    /// are forecast: for projections. A decision loads what it looks at itself.
     pub(super) fn load(&self, scratch: &mut Scratch, item: &ItemSupply, shape: Shape) {
-        scratch.demand.reset(shape.paths, shape.days, 0.0);
-        for &at in &self.serves {
-            if let Some(demand) = item.locations[at].demand.as_ref().filter(|d| shape.fits(d)) {
-                scratch.demand.add_demand(demand);
-            }
-        }
+        self.load_demand(&mut scratch.demand, item, shape, shape.days);
         self.load_receipts(scratch);
     }
 
+    /// What is on its way, over the paths and days of the demand that is loaded.
     pub(super) fn load_receipts(&self, scratch: &mut Scratch) {
         let (paths, days) = (scratch.demand.paths, scratch.demand.days);
-        scratch.receipts.reset(paths, days, 0.0);
-        for (index, (qty, arrival, later)) in self.incoming.iter().enumerate() {
-            add_receipt(scratch, *qty, arrival, *later, SALT + index as u64);
+        self.fill_receipts(&mut scratch.receipts, paths, days);
+    }
+
+    /// Projects the stock over the window of `scratch` and records what each path lacks.
+    pub(super) fn find_needs(
+        &self,
+        scratch: &mut Scratch,
+        item: &ItemSupply,
+        shape: Shape,
+        opening: &Opening,
+        found: &mut Vec<Finding>,
+    ) {
+        let days = scratch.window.last_day(MAX_DAYS);
+        if days > shape.days {
+            report_short_horizon(scratch, shape.days, found);
+        }
+        let Scratch { demand, receipts, small, window, needs: lack, .. } = scratch;
+        let paths = shape.paths;
+        if opening.perishes() || self.largest_sum(shape, days) >= <f32 as Cell>::EXACT {
+            small.0.resize(0, 0);
+            self.load_demand(demand, item, shape, days);
+            self.fill_receipts(receipts, paths, days);
+            needs(demand, receipts, opening, window, item.shortage, lack);
+        } else {
+            self.load_demand(&mut small.0, item, shape, days);
+            self.fill_receipts(&mut small.1, paths, days);
+            lasting_needs(&small.0, &small.1, opening, window, item.shortage, lack);
         }
     }
 
-    /// Repeats the forecast's last week until the window ends, and reloads the receipts.
-    pub(super) fn lengthen(&self, scratch: &mut Scratch, found: &mut Vec<Finding>) {
-        let known = scratch.demand.days;
-        let needed = scratch.window.last_day(MAX_DAYS);
-        if needed <= known || known == 0 {
-            return;
+    /// More than any sum over a path of `days` days can come to.
+    fn largest_sum(&self, shape: Shape, days: usize) -> f64 {
+        let asked = f64::from(shape.largest) * (days.max(2) * self.serves.len()) as f64;
+        let here = (self.opening.net as f64).abs();
+        asked + here + self.incoming.iter().map(|(qty, ..)| *qty as f64).sum::<f64>()
+    }
+
+    /// Demand of the places it serves; past the forecast its last week goes on.
+    fn load_demand<T: Cell>(
+        &self,
+        demand: &mut PathMatrix<T>,
+        item: &ItemSupply,
+        shape: Shape,
+        days: usize,
+    ) {
+        let known = days.min(shape.days);
+        let mut places = self
+            .serves
+            .iter()
+            .filter_map(|&at| item.locations[at].demand.as_ref().filter(|d| shape.fits(d)));
+        match places.next() {
+            Some(first) => demand.set_demand(first, known),
+            None => demand.reset(shape.paths, known, T::ZERO),
         }
-        scratch.ordered.clear();
-        scratch.ordered.extend_from_slice(&scratch.window.until);
-        let middle = scratch.ordered.len() / 2;
-        let median = *scratch.ordered.select_nth_unstable_by(middle, f64::total_cmp).1;
-        if median as usize > known {
-            let detail =
-                format!("the next order arrives after {median} days, forecast are {known}");
-            found.push(Finding::new(Code::HorizonShort, detail));
+        places.for_each(|place| demand.add_demand(place));
+        if days > known {
+            demand.resize(shape.paths, days);
+            demand.repeat_last_week(known);
         }
-        let paths = scratch.demand.paths;
-        scratch.demand.days = needed;
-        scratch.demand.values.resize(paths * needed, 0.0);
-        scratch.demand.repeat_last_week(known);
-        self.load_receipts(scratch);
+    }
+
+    fn fill_receipts<T: Cell>(&self, receipts: &mut PathMatrix<T>, paths: usize, days: usize) {
+        receipts.reset(paths, days, T::ZERO);
+        for (index, (qty, arrival, later)) in self.incoming.iter().enumerate() {
+            // The salt decorrelates its day from the others'.
+            add_receipt(receipts, *qty, arrival, *later, SALT + index as u64);
+        }
+    }
+}
+
+fn report_short_horizon(scratch: &mut Scratch, known: usize, found: &mut Vec<Finding>) {
+    scratch.ordered.clear();
+    scratch.ordered.extend_from_slice(&scratch.window.until);
+    let middle = scratch.ordered.len() / 2;
+    let median = *scratch.ordered.select_nth_unstable_by(middle, f64::total_cmp).1;
+    if median as usize > known {
+        let detail = format!("the next order arrives after {median} days, forecast are {known}");
+        found.push(Finding::new(Code::HorizonShort, detail));
     }
 }
 
 /// The paths and days that all demand of an item shares.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Shape {
     pub paths: usize,
     pub days: usize,
+    /// Of one place on one day of one path.
+    pub largest: f32,
 }
 
 impl Shape {
@@ -147,7 +204,7 @@ impl Shape {
                 );
                 findings.push((at, Finding::new(Code::BadDemandPaths, detail)));
             } else if shape.paths == 0 {
-                shape = Shape { paths: demand.paths, days: demand.horizon };
+                (shape.paths, shape.days) = (demand.paths, demand.horizon);
             } else if demand.paths != shape.paths {
                 let detail = format!(
                     "{} paths where the item has {}; the demand is left out",
@@ -157,7 +214,8 @@ impl Shape {
             } else {
                 shape.days = shape.days.min(demand.horizon);
             }
-            let odd = demand.values.iter().filter(|v| !(v.is_finite() && **v >= 0.0)).count();
+            let (odd, largest) = survey(&demand.values);
+            shape.largest = shape.largest.max(largest);
             if odd > 0 {
                 let detail = format!("{odd} values of the paths are no demand; 0 is used");
                 findings.push((at, Finding::new(Code::BadDemandPaths, detail)));
@@ -184,45 +242,75 @@ pub(super) fn receipt_days(paths: usize, arrival: &Arrival, later: u32, index: u
     }
 }
 
-/// Adds one receipt; `salt` decorrelates its day from the others'.
-fn add_receipt(scratch: &mut Scratch, qty: i64, arrival: &Arrival, later: u32, salt: u64) {
-    let paths = scratch.demand.paths;
+fn add_receipt<T: Cell>(
+    receipts: &mut PathMatrix<T>,
+    qty: i64,
+    arrival: &Arrival,
+    later: u32,
+    salt: u64,
+) {
+    let (paths, days) = (receipts.paths, receipts.days);
     match arrival {
-        Arrival::On(day) => scratch.receipts.add_on((day + later) as usize, qty as f64),
-        Arrival::After(lead_time) => {
-            scratch.days.clear();
-            let days = (0..paths).map(|p| f64::from(lead_time.sample(p, paths, salt) + later));
-            scratch.days.extend(days);
-            scratch.receipts.add_on_days(&scratch.days, qty as f64);
-        }
+        Arrival::On(day) => receipts.add_on((day + later) as usize, qty as f64),
+        Arrival::After(lead_time) => lead_time.sample_each(paths, salt, |path, day| {
+            let day = (day + later) as usize;
+            if day < days {
+                receipts.row_mut(day)[path] += T::of(qty as f64);
+            }
+        }),
     }
 }
 
-/// Fills the window between an order of `terms` that leaves today, or on its first open day, and
-/// the one after it, which `next` delivers. Returns the day on which the order leaves.
+/// How many values are no demand, and the largest of those that are.
+fn survey(values: &[f32]) -> (usize, f32) {
+    let survey = |part: &[f32]| {
+        part.iter().fold((0u32, 0.0f32), |(odd, largest), &value| {
+            let good = (value >= 0.0) & (value < f32::INFINITY);
+            let known = if good { value } else { 0.0 };
+            (odd + u32::from(!good), if known > largest { known } else { largest })
+        })
+    };
+    values.chunks(1 << 16).map(survey).fold((0, 0.0), |(odd, largest), (more, other)| {
+        (odd + more as usize, f32::max(largest, other))
+    })
+}
+
+/// When tonight's order of `terms` leaves and when the one after it, which `next` delivers, does.
+pub(super) fn order_days(
+    terms: &SupplyTerms,
+    next: Option<&SupplyTerms>,
+    today: Day,
+) -> (Day, Day) {
+    let order_on = terms.order_on(today);
+    match next {
+        // A standby bridges the time until the usual source delivers what it can send off next.
+        Some(usual) => (order_on, usual.order_on(today)),
+        None => (order_on, terms.next_order_day(order_on + terms.review_days as i32)),
+    }
+}
+
+/// Fills the window between an order of `terms` that leaves as soon as it can and the one after it,
+/// which `next` delivers; nothing is received on the days of `receiving`. Returns the day on which
+/// the order leaves.
 pub(super) fn set_window(
     window: &mut Window,
     paths: usize,
     terms: &SupplyTerms,
     next: Option<&SupplyTerms>,
     today: Day,
-    later: u32,
+    (receiving, later): (&[ClosedWindow], u32),
 ) -> Day {
-    let order_on = terms.next_open(today);
-    // A standby bridges the time until the usual source delivers what it can send off next.
-    let (after, next_on) = match next {
-        Some(usual) => (usual, usual.next_open(today)),
-        None => (terms, terms.next_open(order_on + terms.review_days as i32)),
-    };
+    let (order_on, next_on) = order_days(terms, next, today);
     let later = later as i32;
     let fill = |days: &mut Vec<f64>, terms: &SupplyTerms, leaves_on: Day, salt: u64| {
+        let longest = terms.lead_time.longest();
+        let arrival =
+            |days| f64::from(terms.arrival_at(receiving, leaves_on, days) - today + later);
+        let by_lead_time: Vec<f64> = (0..=longest).map(arrival).collect();
         days.clear();
-        days.extend((0..paths).map(|path| {
-            let lead_time_days = terms.lead_time.sample(path, paths, salt);
-            f64::from(terms.arrival(leaves_on, lead_time_days) - today + later)
-        }));
+        terms.lead_time.sample_each(paths, salt, |_, lead| days.push(by_lead_time[lead as usize]));
     };
     fill(&mut window.arrive, terms, order_on, 0);
-    fill(&mut window.until, after, next_on, 1);
+    fill(&mut window.until, next.unwrap_or(terms), next_on, 1);
     order_on
 }

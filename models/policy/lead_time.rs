@@ -84,8 +84,28 @@ impl LeadTime {
         if self.cdf[..self.cdf.len() - 1].last().is_none_or(|&c| c <= 0.0) {
             return self.longest();
         }
-        let stratum = permute(path % paths.max(1), paths.max(1), salt);
+        let stratum = Permutation::new(paths.max(1), salt).of(path % paths.max(1));
         self.quantile((stratum as f64 + 0.5) / paths.max(1) as f64)
+    }
+
+    /// [`Self::sample`] of every path in turn, for all of them at once.
+    pub fn sample_each(&self, paths: usize, salt: u64, mut put: impl FnMut(usize, u32)) {
+        if self.cdf[..self.cdf.len() - 1].last().is_none_or(|&c| c <= 0.0) {
+            (0..paths).for_each(|path| put(path, self.longest()));
+            return;
+        }
+        let mut days = 0;
+        let by_stratum: Vec<u32> = (0..paths)
+            .map(|stratum| {
+                let p = (stratum as f64 + 0.5) / paths as f64;
+                while days + 1 < self.cdf.len() && self.cdf[days] < p - 1e-12 {
+                    days += 1;
+                }
+                days as u32
+            })
+            .collect();
+        let order = Permutation::new(paths, salt);
+        (0..paths).for_each(|path| put(path, by_stratum[order.of(path)]));
     }
 
     /// What remains of an order that is `age_days` old and not there: L − age, given L > age.
@@ -101,23 +121,51 @@ impl LeadTime {
             .collect();
         LeadTime { cdf: cdf.into(), observations: self.observations }
     }
+
+    /// Each day moved to another, later days to later ones or the same.
+    pub(crate) fn moved(&self, to: impl Fn(u32) -> u32) -> LeadTime {
+        let mut weights = vec![0.0; to(self.longest()) as usize + 1];
+        let mut below = 0.0;
+        for (day, &within) in self.cdf.iter().enumerate() {
+            weights[to(day as u32) as usize] += within - below;
+            below = within;
+        }
+        let moved = LeadTime::from_weights(&weights).unwrap_or_else(|| self.clone());
+        LeadTime { observations: self.observations, ..moved }
+    }
 }
 
-/// A fixed permutation of `0..n`: rounds of multiply and xor-shift on the next power of two, walked
-/// until the result lies in range.
-fn permute(index: usize, n: usize, salt: u64) -> usize {
-    let bits = (usize::BITS - (n - 1).leading_zeros()).max(1);
-    let mask = (1u64 << bits) - 1;
-    let key = (salt + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    let mut x = index as u64;
-    loop {
-        for round in 0..4u64 {
-            let factor = key.rotate_left(11 * round as u32 + 5) | 1;
-            x = x.wrapping_mul(factor).wrapping_add(key >> (7 * round + 3)) & mask;
-            x ^= x >> (bits / 2).max(1);
-        }
-        if x < n as u64 {
-            return x as usize;
+/// A fixed permutation of `0..n`, one for each `salt`: rounds of multiply and xor-shift on the next
+/// power of two, walked until the result lies in range.
+pub(crate) struct Permutation {
+    n: u64,
+    mask: u64,
+    shift: u32,
+    /// Factor and summand of each round.
+    rounds: [(u64, u64); 4],
+}
+
+impl Permutation {
+    pub(crate) fn new(n: usize, salt: u64) -> Permutation {
+        let bits = (usize::BITS - (n - 1).leading_zeros()).max(1);
+        let key = (salt + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let rounds = std::array::from_fn(|round| {
+            (key.rotate_left(11 * round as u32 + 5) | 1, key >> (7 * round as u32 + 3))
+        });
+        Permutation { n: n as u64, mask: (1u64 << bits) - 1, shift: (bits / 2).max(1), rounds }
+    }
+
+    #[inline]
+    pub(crate) fn of(&self, index: usize) -> usize {
+        let mut x = index as u64;
+        loop {
+            for (factor, summand) in self.rounds {
+                x = x.wrapping_mul(factor).wrapping_add(summand) & self.mask;
+                x ^= x >> self.shift;
+            }
+            if x < self.n {
+                return x as usize;
+            }
         }
     }
 }

@@ -12,3 +12,4 @@ pub mod rounding;
 pub mod terms;
 pub mod textbook;
 pub mod unit;
+pub mod walk;

@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use crate::policy::perishable;
 use crate::policy::projection::{Opening, PathMatrix, Shortage, rank};
+use crate::policy::walk::lasting_needs;
 
 /// What an order is to achieve.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
@@ -88,13 +89,12 @@ pub struct Needs {
     pub lost_before: Vec<f64>,
     /// Short in the window, but after this order's units have expired.
     pub lost_after_life: Vec<f64>,
-    /// `need` as of the end of each day of the window, infinite outside it.
-    pub running: PathMatrix,
+    /// `need` as of the end of each day of the window, infinite outside it. Exact below 2^24 units.
+    pub running: PathMatrix<f32>,
 }
 
 impl Needs {
-    fn reset(&mut self, paths: usize, days: usize) {
-        self.running.reset(paths, days, f64::INFINITY);
+    pub(crate) fn reset(&mut self, paths: usize) {
         for totals in [
             &mut self.need,
             &mut self.owed,
@@ -141,8 +141,7 @@ impl Needs {
             saved += used;
             left += qty - used;
         }
-        let held: f64 =
-            self.running.values.iter().map(|&used| (qty - used.max(0.0)).max(0.0)).sum();
+        let held = unsold_days(&self.running.values, qty);
         (saved * money.margin_and_penalty - left * money.left_over - held * money.holding_per_day)
             / paths
     }
@@ -150,19 +149,58 @@ impl Needs {
     /// Marginal value of the `j`-th unit, non-increasing in `j`: its unit is sold on the first day
     /// on which the path's running need reaches `j`, held until then, or left over.
     pub fn marginal(&self, j: f64, money: UnitMoney) -> f64 {
+        self.marginal_held(j, money, count_below(&self.running.values, j))
+    }
+
+    /// The same for a unit that is held for `held` days over all paths.
+    fn marginal_held(&self, j: f64, money: UnitMoney, held: f64) -> f64 {
         let paths = self.need.len().max(1) as f64;
         let sold = self.need.iter().filter(|&&need| need >= j).count() as f64;
-        let held = self.running.values.iter().filter(|&&used| used < j).count() as f64;
         (sold * money.margin_and_penalty
             - held * money.holding_per_day
             - (paths - sold) * money.left_over)
             / paths
     }
+
+    /// The number of units that are worth more than they cost, at most `most`.
+    fn worth_having(&self, most: f64, money: UnitMoney) -> f64 {
+        // No unit is held for longer than all days of the window: how much shorter has to be
+        // counted only from the quantity on that this would allow. It is near, as the last unit is
+        // sold late in its window where it is sold at all.
+        let all = count_below(&self.running.values, f64::INFINITY);
+        let least = smallest(-1.0, most, |q| self.marginal_held(q + 1.0, money, all) <= 0.0);
+        let enough = |q: f64| self.marginal(q + 1.0, money) <= 0.0;
+        let (mut below, mut step) = (least - 1.0, 1.0);
+        while below + step < most && !enough(below + step) {
+            below += step;
+            step *= 2.0;
+        }
+        smallest(below, most.min(below + step), enough)
+    }
 }
 
-/// Unlike [`f64::max`], with no thought for holes, of which there are none: one instruction.
-fn larger(a: f64, b: f64) -> f64 {
-    if a > b { a } else { b }
+/// Sum over cells of what of `qty` the running need has not used.
+fn unsold_days(running: &[f32], qty: f64) -> f64 {
+    const LANES: usize = 8;
+    let unsold = |used: f32| {
+        let left = qty - f64::from(if used > 0.0 { used } else { 0.0 });
+        if left > 0.0 { left } else { 0.0 }
+    };
+    // Sums of whole numbers, so their order does not matter.
+    let mut sums = [0.0; LANES];
+    let (chunks, rest) = running.as_chunks::<LANES>();
+    for chunk in chunks {
+        for (sum, &used) in sums.iter_mut().zip(chunk) {
+            *sum += unsold(used);
+        }
+    }
+    sums.iter().sum::<f64>() + rest.iter().map(|&used| unsold(used)).sum::<f64>()
+}
+
+fn count_below(values: &[f32], limit: f64) -> f64 {
+    let limit = limit as f32;
+    let count = |part: &[f32]| part.iter().map(|&value| u32::from(value < limit)).sum::<u32>();
+    values.chunks(1 << 16).map(|part| f64::from(count(part))).sum()
 }
 
 pub fn mean(values: &[f64]) -> f64 {
@@ -179,179 +217,12 @@ pub fn needs(
     shortage: Shortage,
     out: &mut Needs,
 ) {
-    let days = window.last_day(demand.days);
-    out.reset(demand.paths, days);
     if opening.perishes() {
-        return perishable::needs(demand, receipts, opening, window, shortage, out);
-    }
-    for first in (0..demand.paths).step_by(LANES) {
-        let width = (demand.paths - first).min(LANES);
-        let mut lanes = Lanes::new(opening.net as f64, window, first, width);
-        let rows = Rows { demand, receipts, first, width };
-        if shortage == Shortage::Lost {
-            lanes.run::<true>(&rows, days, &mut out.running);
-        } else {
-            lanes.run::<false>(&rows, days, &mut out.running);
-        }
-        lanes.store(out, first, width);
-    }
-}
-
-/// Paths that are walked side by side: a cache line of a row, and state that stays in registers or
-/// close by.
-const LANES: usize = 8;
-type Eight = [f64; LANES];
-
-struct Rows<'a> {
-    demand: &'a PathMatrix,
-    receipts: &'a PathMatrix,
-    first: usize,
-    width: usize,
-}
-
-impl Rows<'_> {
-    /// Demand and receipts of a day; lanes past the last path ask for nothing.
-    #[inline(always)]
-    fn day(&self, day: usize) -> (Eight, Eight) {
-        let at = day * self.demand.paths + self.first;
-        (self.lanes(&self.demand.values[at..]), self.lanes(&self.receipts.values[at..]))
-    }
-
-    #[inline(always)]
-    fn lanes(&self, values: &[f64]) -> Eight {
-        if let Some(whole) = values.first_chunk::<LANES>().filter(|_| self.width == LANES) {
-            return *whole;
-        }
-        let mut eight = [0.0; LANES];
-        eight[..self.width].copy_from_slice(&values[..self.width]);
-        eight
-    }
-}
-
-struct Lanes {
-    arrive: Eight,
-    until: Eight,
-    stock: Eight,
-    need: Eight,
-    owed: Eight,
-    lost_before: Eight,
-    /// Asked for before the window.
-    waiting_demand: Eight,
-    window_demand: Eight,
-    received_until: Eight,
-}
-
-impl Lanes {
-    fn new(net: f64, window: &Window, first: usize, width: usize) -> Lanes {
-        let mut lanes = Lanes {
-            arrive: [window.arrive[first]; LANES],
-            until: [window.until[first]; LANES],
-            stock: [net; LANES],
-            need: [f64::NEG_INFINITY; LANES],
-            owed: [0.0; LANES],
-            lost_before: [0.0; LANES],
-            waiting_demand: [0.0; LANES],
-            window_demand: [0.0; LANES],
-            received_until: [0.0; LANES],
-        };
-        lanes.arrive[..width].copy_from_slice(&window.arrive[first..first + width]);
-        lanes.until[..width].copy_from_slice(&window.until[first..first + width]);
-        lanes
-    }
-
-    /// Days on which all lanes wait for the order, or all have it, take the short way.
-    fn run<const LOST_SALES: bool>(&mut self, rows: &Rows, days: usize, running: &mut PathMatrix) {
-        let least = |lanes: &Eight| lanes.iter().copied().fold(f64::INFINITY, f64::min) as usize;
-        let most = |lanes: &Eight| lanes.iter().copied().fold(0.0, f64::max) as usize;
-        let waiting_until = least(&self.arrive).min(least(&self.until)).min(days);
-        let served = most(&self.arrive) + 1..least(&self.until).min(days);
-        for day in 0..waiting_until {
-            self.waiting_day::<LOST_SALES>(rows, day);
-        }
-        for day in waiting_until..days {
-            let need = if served.contains(&day) {
-                self.served_day(rows, day)
-            } else {
-                self.any_day::<LOST_SALES>(rows, day)
-            };
-            let at = day * running.paths + rows.first;
-            let to = &mut running.values[at..];
-            match to.first_chunk_mut::<LANES>().filter(|_| rows.width == LANES) {
-                Some(whole) => *whole = need,
-                None => to[..rows.width].copy_from_slice(&need[..rows.width]),
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn waiting_day<const LOST_SALES: bool>(&mut self, rows: &Rows, day: usize) {
-        let (demand, receipts) = rows.day(day);
-        for p in 0..LANES {
-            let there = self.stock[p] + receipts[p];
-            let after = there - demand[p];
-            let left = if LOST_SALES { larger(after, -larger(-there, 0.0)) } else { after };
-            self.lost_before[p] += left - after;
-            self.waiting_demand[p] += demand[p];
-            self.received_until[p] += receipts[p];
-            self.stock[p] = left;
-        }
-    }
-
-    /// Once the order can help, a deficit is a need, not a sale lost.
-    #[inline(always)]
-    fn served_day(&mut self, rows: &Rows, day: usize) -> Eight {
-        let (demand, receipts) = rows.day(day);
-        for p in 0..LANES {
-            self.stock[p] += receipts[p] - demand[p];
-            self.need[p] = larger(self.need[p], -self.stock[p]);
-            self.window_demand[p] += demand[p];
-            self.received_until[p] += receipts[p];
-        }
-        self.need
-    }
-
-    fn any_day<const LOST_SALES: bool>(&mut self, rows: &Rows, day: usize) -> Eight {
-        let (demand, receipts) = rows.day(day);
-        let today = day as f64;
-        let mut running = [f64::INFINITY; LANES];
-        for p in 0..LANES {
-            let there = self.stock[p] + receipts[p];
-            let arrived = today >= self.arrive[p];
-            let in_cover = today < self.until[p];
-            let after = there - demand[p];
-            let lost = LOST_SALES && !arrived;
-            let left = if lost { larger(after, -larger(-there, 0.0)) } else { after };
-            if today == self.arrive[p] {
-                self.owed[p] = larger(-there, 0.0);
-            }
-            self.lost_before[p] += left - after;
-            if in_cover {
-                self.received_until[p] += receipts[p];
-            }
-            if in_cover && !arrived {
-                self.waiting_demand[p] += demand[p];
-            }
-            if arrived && in_cover {
-                self.window_demand[p] += demand[p];
-                self.need[p] = larger(self.need[p], -left);
-                running[p] = self.need[p];
-            }
-            self.stock[p] = left;
-        }
-        running
-    }
-
-    fn store(&self, out: &mut Needs, first: usize, width: usize) {
-        for p in 0..width {
-            // Unless the next order is there before this one, and nothing depends on it.
-            let depends = self.need[p] > f64::NEG_INFINITY;
-            out.need[first + p] = if depends { self.need[p] } else { 0.0 };
-            out.owed[first + p] = if depends { self.owed[p] } else { 0.0 };
-            out.lost_before[first + p] = self.lost_before[p];
-            out.window_demand[first + p] = self.window_demand[p];
-            out.demand_until[first + p] = self.waiting_demand[p] + self.window_demand[p];
-            out.received_until[first + p] = self.received_until[p];
-        }
+        out.reset(demand.paths);
+        out.running.reset(demand.paths, window.last_day(demand.days), f32::INFINITY);
+        perishable::needs(demand, receipts, opening, window, shortage, out);
+    } else {
+        lasting_needs(demand, receipts, opening, window, shortage, out);
     }
 }
 
@@ -386,9 +257,9 @@ pub fn raw_quantity(
             let allowed = (1.0 - beta).max(0.0) * mean(&needs.window_demand);
             // No quantity serves what is short after the goods have expired.
             let allowed = allowed.max(mean(&needs.lost_after_life));
-            smallest(most, |qty| needs.short_with(qty) <= allowed + 1e-9)
+            smallest(-1.0, most, |qty| needs.short_with(qty) <= allowed + 1e-9)
         }
-        Target::Economics => smallest(most, |qty| needs.marginal(qty + 1.0, money) <= 0.0),
+        Target::Economics => needs.worth_having(most, money),
     };
     if qty > 0.0 {
         return RawOrder { qty: qty.min(1e15) as i64, spare: 0 };
@@ -399,10 +270,10 @@ pub fn raw_quantity(
     RawOrder { qty: 0, spare: (-signed).max(0.0) as i64 }
 }
 
-/// The smallest whole number in `0..=most` for which `enough` holds, given that it holds from some
-/// number on; `most` if it holds for none.
-fn smallest(most: f64, enough: impl Fn(f64) -> bool) -> f64 {
-    let (mut below, mut at) = (-1.0, most.ceil());
+/// The smallest whole number above `below` and up to `most` for which `enough` holds, given that it
+/// holds from some number on; `most` if it holds for none.
+fn smallest(mut below: f64, most: f64, enough: impl Fn(f64) -> bool) -> f64 {
+    let mut at = most.ceil();
     while at - below > 1.0 {
         let middle = ((below + at) / 2.0).floor();
         if enough(middle) { at = middle } else { below = middle }

@@ -164,7 +164,7 @@ pub(crate) fn needs(
                 out.window_demand[path] += wanted;
                 if day < serves_until {
                     need += books.short;
-                    out.running.values[at] = need;
+                    out.running.values[at] = need as f32;
                 } else {
                     out.lost_after_life[path] += books.short;
                 }

@@ -6,6 +6,7 @@
 
 use crate::distribution::DemandPaths;
 use crate::policy::perishable;
+use crate::policy::walk::Cell;
 
 /// What becomes of demand that finds no stock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,33 +27,39 @@ pub enum Issue {
 }
 
 /// Paths and days that are turned from path-major to day-major at once.
-const TILE: usize = 8;
+const TILE: usize = 4;
 
 /// Ranges up to this are counted rather than sorted.
 const COUNTED_RANGE: usize = 1_024;
 
 /// `values[day * paths + path]`.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct PathMatrix {
+pub struct PathMatrix<T = f64> {
     pub paths: usize,
     pub days: usize,
-    pub values: Vec<f64>,
+    pub values: Vec<T>,
 }
 
-impl PathMatrix {
-    pub fn row(&self, day: usize) -> &[f64] {
+impl<T: Cell> PathMatrix<T> {
+    pub fn row(&self, day: usize) -> &[T] {
         &self.values[day * self.paths..(day + 1) * self.paths]
     }
 
-    pub fn row_mut(&mut self, day: usize) -> &mut [f64] {
+    pub fn row_mut(&mut self, day: usize) -> &mut [T] {
         &mut self.values[day * self.paths..(day + 1) * self.paths]
     }
 
     /// Keeps the allocation.
-    pub fn reset(&mut self, paths: usize, days: usize, value: f64) {
+    pub fn reset(&mut self, paths: usize, days: usize, value: T) {
         (self.paths, self.days) = (paths, days);
         self.values.clear();
         self.values.resize(paths * days, value);
+    }
+
+    /// The same, for whoever writes every value: they are what happens to be there.
+    pub(crate) fn resize(&mut self, paths: usize, days: usize) {
+        (self.paths, self.days) = (paths, days);
+        self.values.resize(paths * days, T::ZERO);
     }
 
     /// Keeps the first `days` days.
@@ -64,32 +71,47 @@ impl PathMatrix {
     /// Adds a series' demand, path by path, in whole smallest units. Holes and negative demand
     /// count as 0; what the series has beyond this matrix is left out, and the other way round.
     pub fn add_demand(&mut self, demand: &DemandPaths) {
-        let (paths, horizon) = (self.paths, demand.horizon);
-        let known = self.days.min(horizon);
+        self.turn(demand, |to, value| *to += value);
+    }
+
+    /// Becomes the first `days` days of a series' demand, as [`Self::add_demand`] reads it.
+    pub fn set_demand(&mut self, demand: &DemandPaths, days: usize) {
+        self.resize(demand.paths, days.min(demand.horizon));
+        self.turn(demand, |to, value| *to = value);
+    }
+
+    /// Hands each cell to `put` with its demand.
+    #[inline(always)]
+    fn turn(&mut self, demand: &DemandPaths, put: impl Fn(&mut T, T)) {
+        let paths = self.paths;
+        let known = self.days.min(demand.horizon);
         let shared = paths.min(demand.paths);
-        let tiled = (shared - shared % TILE, known - known % TILE);
-        // A tile's row is one cache line of the matrix: each line is written once.
-        for first in (0..tiled.0).step_by(TILE) {
-            for day in (0..tiled.1).step_by(TILE) {
-                let mut tile = [[0.0f64; TILE]; TILE];
-                for (lane, whole_days) in tile.iter_mut().enumerate() {
-                    let at = (first + lane) * horizon + day;
-                    for (to, &value) in whole_days.iter_mut().zip(&demand.values[at..at + TILE]) {
-                        *to = whole(value);
-                    }
-                }
+        // A few days at a time: turned as they are, then made whole numbers row by row, which is
+        // what the processor's registers are made for.
+        let mut turned = vec![0.0f32; TILE * shared];
+        for day in (0..known).step_by(TILE) {
+            let steps = (known - day).min(TILE);
+            let tiled = if steps == TILE { shared - shared % TILE } else { 0 };
+            for first in (0..tiled).step_by(TILE) {
+                let tile: [[f32; TILE]; TILE] = std::array::from_fn(|lane| {
+                    let days = &demand.values[(first + lane) * demand.horizon + day..];
+                    days.first_chunk().copied().unwrap_or_default()
+                });
                 for step in 0..TILE {
-                    let at = (day + step) * paths + first;
-                    for (to, lane) in self.values[at..at + TILE].iter_mut().zip(&tile) {
-                        *to += lane[step];
+                    let row = &mut turned[step * shared + first..];
+                    if let Some(row) = row.first_chunk_mut::<TILE>() {
+                        *row = std::array::from_fn(|lane| tile[lane][step]);
                     }
                 }
             }
-        }
-        for path in 0..shared {
-            let from = if path < tiled.0 { tiled.1 } else { 0 };
-            for (day, &value) in demand.path(path)[..known].iter().enumerate().skip(from) {
-                self.values[day * paths + path] += whole(value);
+            for path in tiled..shared {
+                for step in 0..steps {
+                    turned[step * shared + path] = demand.path(path)[day + step];
+                }
+            }
+            for (step, row) in turned.chunks_exact(shared.max(1)).take(steps).enumerate() {
+                let to = &mut self.values[(day + step) * paths..][..shared];
+                to.iter_mut().zip(row).for_each(|(to, &raw)| put(to, T::whole(raw)));
             }
         }
     }
@@ -109,7 +131,7 @@ impl PathMatrix {
     /// Adds `qty` on the same day of every path. A day past the matrix is past what is planned.
     pub fn add_on(&mut self, day: usize, qty: f64) {
         if day < self.days {
-            self.row_mut(day).iter_mut().for_each(|v| *v += qty);
+            self.row_mut(day).iter_mut().for_each(|v| *v += T::of(qty));
         }
     }
 
@@ -117,7 +139,7 @@ impl PathMatrix {
     pub fn add_on_days(&mut self, days: &[f64], qty: f64) {
         for (path, &day) in days.iter().enumerate() {
             if (day as usize) < self.days {
-                self.values[day as usize * self.paths + path] += qty;
+                self.values[day as usize * self.paths + path] += T::of(qty);
             }
         }
     }
@@ -131,16 +153,16 @@ impl PathMatrix {
         scratch: &mut Vec<i64>,
     ) -> [i64; N] {
         let row = self.row(day);
-        let (mut least, mut most) = (f64::INFINITY, f64::NEG_INFINITY);
+        let (mut least, mut most) = (T::INFINITY, -T::INFINITY);
         for &value in row {
             least = if value < least { value } else { least };
             most = if value > most { value } else { most };
         }
-        if most - least < COUNTED_RANGE as f64 {
+        if (most - least).into() < COUNTED_RANGE as f64 {
             return quantiles_by_counting(row, least, levels);
         }
         scratch.clear();
-        scratch.extend(row.iter().map(|&v| v as i64));
+        scratch.extend(row.iter().map(|&v| v.into() as i64));
         let mut from = 0;
         levels.map(|p| {
             let rank = rank(p, scratch.len());
@@ -152,10 +174,14 @@ impl PathMatrix {
 }
 
 /// As [`PathMatrix::quantiles`], for whole values from `least` on within [`COUNTED_RANGE`].
-fn quantiles_by_counting<const N: usize>(row: &[f64], least: f64, levels: [f64; N]) -> [i64; N] {
+fn quantiles_by_counting<T: Cell, const N: usize>(
+    row: &[T],
+    least: T,
+    levels: [f64; N],
+) -> [i64; N] {
     let mut counts = [0u32; COUNTED_RANGE];
     for &value in row {
-        counts[(value - least) as usize % COUNTED_RANGE] += 1;
+        counts[(value - least).into() as usize % COUNTED_RANGE] += 1;
     }
     let (mut at, mut below) = (0, 0);
     levels.map(|p| {
@@ -164,22 +190,13 @@ fn quantiles_by_counting<const N: usize>(row: &[f64], least: f64, levels: [f64; 
             below += counts[at];
             at += 1;
         }
-        least as i64 + at as i64
+        least.into() as i64 + at as i64
     })
 }
 
 /// 0-based rank of the `p` quantile among `n`: the ⌈p n⌉-th smallest, as an order statistic.
 pub fn rank(p: f64, n: usize) -> usize {
     ((p * n as f64 - 1e-9).ceil() as usize).clamp(1, n.max(1)) - 1
-}
-
-/// Nearest whole number for demand, with holes, negatives and the absurd made 0.
-fn whole(value: f32) -> f64 {
-    const ABSURD: f32 = 1e15;
-    // Adding and taking away 2^52 rounds to the nearest whole number without a call.
-    const HALF_ULP_IS_HALF: f64 = 4_503_599_627_370_496.0;
-    let known = if (0.0..ABSURD).contains(&value) { value } else { 0.0 };
-    (f64::from(known) + HALF_ULP_IS_HALF) - HALF_ULP_IS_HALF
 }
 
 /// Part of the stock on hand, by its last day for sale.

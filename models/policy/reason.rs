@@ -49,6 +49,10 @@ pub mod codes {
     pub const CONTAINER: &str = "container";
     pub const FROZEN: &str = "frozen";
     pub const KEPT: &str = "kept";
+    pub const ORDER_DAY: &str = "order_day";
+    pub const SHORT_DELIVERY: &str = "short_delivery";
+    pub const RETURNS: &str = "returns";
+    pub const FIXED_COST: &str = "fixed_cost";
     // Facts that the sum does not contain.
     pub const SERVICE_TARGET: &str = "service_target";
     pub const PROTECTION_INTERVAL: &str = "protection_interval";
@@ -56,6 +60,8 @@ pub mod codes {
     pub const WORTH_HERE: &str = "worth_here";
     pub const WORTH_THERE: &str = "worth_there";
     pub const FREIGHT: &str = "freight";
+    pub const SOURCE: &str = "source";
+    pub const ORDER_DAYS: &str = "order_days";
     // Sums so far.
     pub const NET_NEED: &str = "net_need";
     pub const FINAL: &str = "final";
@@ -74,6 +80,8 @@ fn role(step: &str) -> Role {
         codes::SERVICE_TARGET
         | codes::PROTECTION_INTERVAL
         | codes::CLOSED
+        | codes::SOURCE
+        | codes::ORDER_DAYS
         | codes::WORTH_HERE
         | codes::WORTH_THERE
         | codes::FREIGHT => Role::Fact,

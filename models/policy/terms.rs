@@ -151,10 +151,64 @@ impl SupplyTerms {
         next_open(&self.closed, day)
     }
 
+    /// The first day from `day` on that is open and on which an order may leave.
+    pub fn next_order_day(&self, mut day: Day) -> Day {
+        // No window closes all days, and some weekday is allowed (`check` sees to it).
+        loop {
+            let open = self.next_open(day);
+            if self.order_weekdays[open.weekday()] || self.order_weekdays == [false; 7] {
+                return open;
+            }
+            day = open + 1;
+        }
+    }
+
+    /// When the lines of a plan of `today` leave.
+    pub fn order_on(&self, today: Day) -> Day {
+        self.next_order_day(self.release_on(today))
+    }
+
+    /// Whether the lines of `today` can leave as soon as they are released.
+    pub fn takes_orders(&self, today: Day) -> bool {
+        self.order_on(today) == self.release_on(today)
+    }
+
+    fn release_on(&self, today: Day) -> Day {
+        today + i32::from(self.misses_cut_off)
+    }
+
+    /// Whether an order that cannot leave as soon as it is released may as well be decided by a
+    /// later run, `next_run_days` from today or after: it waits for its weekday only, and that run
+    /// still catches the same day. A shutdown is not waited for, as its order is a large one that
+    /// suppliers want to hear of in time.
+    pub fn waits_for_weekday(&self, today: Day, next_run_days: u32) -> bool {
+        let release = self.release_on(today);
+        let order_on = self.next_order_day(release);
+        let later = today + next_run_days.max(1) as i32;
+        self.next_open(release) == release && order_on > release && self.order_on(later) <= order_on
+    }
+
     /// When an order of `ordered_on` with this lead time is there. What would arrive in a closed
     /// window arrives on the first open day after it.
     pub fn arrival(&self, ordered_on: Day, lead_time_days: u32) -> Day {
         self.next_open(ordered_on + lead_time_days as i32)
+    }
+
+    /// The same where nothing is received on the days of `receiving` either.
+    pub fn arrival_at(
+        &self,
+        receiving: &[ClosedWindow],
+        ordered_on: Day,
+        lead_time_days: u32,
+    ) -> Day {
+        let mut day = self.arrival(ordered_on, lead_time_days);
+        loop {
+            let open = self.next_open(next_open(receiving, day));
+            if open == day {
+                return day;
+            }
+            day = open;
+        }
     }
 }
 

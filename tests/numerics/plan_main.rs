@@ -1,5 +1,6 @@
 //! `models/plan` and `models/plan_sku`: whole items.
 
+mod plan_calendars;
 mod plan_exceptions;
 mod plan_gates;
 mod plan_help;

@@ -3,6 +3,7 @@
 use crate::calendar::Day;
 use crate::finding::{Code, Finding};
 use crate::plan_sku::input::{Arrival, ItemSupply, Node};
+use crate::policy::lookahead::LookaheadScratch;
 use crate::policy::order::{Needs, Window};
 use crate::policy::projection::{LotLeft, Opening, PathMatrix, Projection};
 use crate::policy::terms::SupplyTerms;
@@ -18,6 +19,7 @@ pub struct Scratch {
     pub(super) window: Window,
     pub(super) needs: Needs,
     pub(super) projection: Projection,
+    pub(super) ahead: LookaheadScratch,
     pub(super) ordered: Vec<f64>,
     pub(super) counts: Vec<i64>,
     days: Vec<f64>,

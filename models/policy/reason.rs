@@ -39,6 +39,8 @@ pub mod codes {
     pub const SERVICE_TARGET: &str = "service_target";
     pub const PROTECTION_INTERVAL: &str = "protection_interval";
     pub const CLOSED: &str = "closed";
+    /// By how much looking beyond the next order changed the need.
+    pub const LOOKAHEAD: &str = "lookahead";
     // Sums so far.
     pub const NET_NEED: &str = "net_need";
     pub const FINAL: &str = "final";
@@ -54,7 +56,9 @@ enum Role {
 
 fn role(step: &str) -> Role {
     match step {
-        codes::SERVICE_TARGET | codes::PROTECTION_INTERVAL | codes::CLOSED => Role::Fact,
+        codes::SERVICE_TARGET | codes::PROTECTION_INTERVAL | codes::CLOSED | codes::LOOKAHEAD => {
+            Role::Fact
+        }
         codes::NET_NEED | codes::FINAL => Role::Sum,
         _ => Role::Term,
     }

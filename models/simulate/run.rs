@@ -91,7 +91,7 @@ pub fn simulate(
 ) -> Result<Simulation, SimulateError> {
     rules.check()?;
     world.items.iter().enumerate().try_for_each(|(i, item)| item.check(i))?;
-    let horizon = horizon_periods(world, rules);
+    let horizon = horizon_periods(world.items, rules);
     let season = rules.forecast.seasons.iter().copied().max().unwrap_or(1);
     let paths = if policies.iter().any(Policy::forecasts) { rules.paths } else { 1 };
     let plan = PathPlan::new(paths, horizon, rules.seed);
@@ -121,14 +121,14 @@ pub fn simulate(
 }
 
 /// To the arrival of the next order, and a little beyond for what an order is worth after it.
-pub fn horizon_periods(world: &World, rules: &Rules) -> usize {
+pub fn horizon_periods(items: &[Item], rules: &Rules) -> usize {
     let review = rules.review_every_periods;
     let of = |item: &Item| {
         let keeps = item.shelf_life_periods.unwrap_or(0) as usize;
         let beyond = (REVIEWS_BEYOND * review).max(keeps.min(SHELF_PERIODS_MAX));
         item.lead_periods + review - 1 + beyond
     };
-    world.items.iter().map(of).max().unwrap_or(1)
+    items.iter().map(of).max().unwrap_or(1)
 }
 
 impl Game<'_> {

@@ -13,6 +13,7 @@ mod progress;
 mod read;
 mod run;
 mod serve;
+mod simulate;
 mod text;
 
 use std::path::PathBuf;
@@ -73,6 +74,8 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Forecast the past of a table of your own and score every model.
     Backtest(Box<backtest::BacktestArgs>),
+    /// Replay ordering policies over the demand of a table of your own and count the money.
+    Simulate(Box<simulate::SimulateArgs>),
     /// Show the current plan.
     Plan(plan::PlanArgs),
     /// Why this quantity? Every step from history to the order line, or what a finding's code means.
@@ -94,6 +97,7 @@ impl Cli {
             Command::Run(args) => run::run(global, args).await,
             Command::Serve(args) => serve::run(global, args).await,
             Command::Backtest(args) => backtest::run(global, *args).await,
+            Command::Simulate(args) => simulate::run(global, *args).await,
             Command::Plan(args) => plan::run(global, args).await,
             Command::Explain(args) => explain::run(global, args).await,
             Command::Export(args) => export::run(global, args).await,

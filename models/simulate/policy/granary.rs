@@ -1,6 +1,7 @@
 //! What Granary itself would order: from joint demand paths and the money of each unit.
 
 use super::batch::Batch;
+use super::sober::sober;
 use super::{Scratch, Situation};
 use crate::policy::order::{Target, UnitMoney, needs, raw_quantity};
 
@@ -24,6 +25,7 @@ impl Granary {
         let paths = situation.plan.paths();
         let days = situation.plan.horizon();
         scratch.demand.reset(paths, days, 0.0);
+        let forecast = sober(forecast, situation.history, situation.protection_periods());
         scratch.demand.add_demand(&forecast.paths(situation.plan));
         scratch.receipts.reset(paths, days, 0.0);
         for (day, qty) in situation.stock.due().enumerate().filter(|(_, qty)| *qty > 0) {

@@ -6,6 +6,7 @@ pub mod granary;
 pub mod min_max;
 pub mod perfect_information;
 pub mod seasonal_naive_cover;
+pub mod sober;
 
 use statrs::distribution::{ContinuousCDF, Normal};
 

@@ -129,6 +129,27 @@ codes! {
         "The source has too little for all its locations; each got what is worth most there.";
     OverCapacity, "over_capacity", Warning,
         "The location's stock is projected to exceed its capacity.";
+    // Limits that lines share.
+    LimitBinds, "limit_binds", Info,
+        "A shared limit binds: the detail says how many lines it changed and what more would earn.";
+    LimitExceeded, "limit_exceeded", Error,
+        "Lines that cannot change exceed a shared limit by themselves, so some of them were held.";
+    LimitCurrency, "limit_currency", Warning,
+        "A limit is in one currency and lines it is meant for in another; they are never added.";
+    LimitSizeUnknown, "limit_size_unknown", Warning,
+        "A limit counts weight or volume, and items without one were not counted. Give them one.";
+    LeftOut, "left_out", Warning,
+        "A shared limit left nothing of this line: the detail says what it wanted and what is lost.";
+    OrderDeferred, "order_deferred", Warning,
+        "An order stayed below the supplier's minimum or container and waits for another night.";
+    OrderRaised, "order_raised", Info,
+        "An order was raised to the supplier's minimum or container with what is worth most next.";
+    OrderBelowMinimum, "order_below_minimum", Warning,
+        "Lines that cannot change leave an order below the supplier's minimum.";
+    BadChoice, "bad_choice", Error,
+        "The quantities that a line may choose from make no sense, so the line was left as it is.";
+    FrozenLineGone, "frozen_line_gone", Warning,
+        "A line within the freeze fence can no longer be ordered as it was planned.";
     // Gates.
     GateQuantity, "gate_quantity", Warning,
         "The line was held: it is many times the largest demand ever seen over as many days.";

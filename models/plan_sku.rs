@@ -118,6 +118,8 @@ impl Line {
                 weight_g: item.weight_g,
                 volume_ml: item.volume_ml,
                 per_base: item.unit.per_base(),
+                base_uom: item.unit.name.clone(),
+                pack_uom: self.pack_uom.clone(),
             },
             choice: self.choice.clone(),
         }

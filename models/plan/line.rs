@@ -80,9 +80,7 @@ pub struct ReorderLine {
     /// The gate that holds the line.
     pub held_because: Option<Code>,
     pub facts: LineFacts,
-    /// Empty unless [`PlanConfig::with_choices`] asks for it.
-    ///
-    /// [`PlanConfig::with_choices`]: crate::plan_sku::PlanConfig::with_choices
+    /// Empty unless the planner's `with_choices` asks for it.
     pub choice: Choice,
 }
 
@@ -104,6 +102,17 @@ pub struct LineFacts {
     pub volume_ml: Option<i64>,
     /// Smallest units in a base unit.
     pub per_base: i64,
+    /// What a base unit and one `multiple` are called; see [`order_units`].
+    pub base_uom: String,
+    pub pack_uom: String,
+}
+
+impl LineFacts {
+    /// The item's unit; 10 to the number of decimals are a base unit.
+    pub fn unit(&self) -> QtyUnit {
+        let decimals = self.per_base.max(1).ilog10() as u8;
+        QtyUnit { name: self.base_uom.clone(), decimals }
+    }
 }
 
 /// What identifies a line: the same facts give the same key on every re-run of a business date,

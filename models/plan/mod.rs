@@ -1,6 +1,10 @@
-//! From the lines of all items to one plan: order, priorities, gates.
+//! From the lines of all items to one plan: shared limits, order, priorities, gates.
 
 pub mod assemble;
 pub mod choice;
 pub mod gates;
+pub mod hysteresis;
+pub mod limits;
 pub mod line;
+pub mod settle;
+mod share;

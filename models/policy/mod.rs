@@ -9,4 +9,5 @@ pub mod projection;
 pub mod reason;
 pub mod rounding;
 pub mod terms;
+pub mod textbook;
 pub mod unit;

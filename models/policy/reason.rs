@@ -35,6 +35,13 @@ pub mod codes {
     pub const DC_SHORT: &str = "dc_short";
     pub const NOT_WORTH_IT: &str = "not_worth_it";
     pub const OVER_CAPACITY: &str = "over_capacity";
+    // What limits that lines share made of it, after all lines were planned.
+    pub const BUDGET: &str = "budget";
+    pub const SUPPLIER_CAPACITY: &str = "supplier_capacity";
+    pub const SUPPLIER_MINIMUM: &str = "supplier_minimum";
+    pub const CONTAINER: &str = "container";
+    pub const FROZEN: &str = "frozen";
+    pub const KEPT: &str = "kept";
     // Facts that the sum does not contain.
     pub const SERVICE_TARGET: &str = "service_target";
     pub const PROTECTION_INTERVAL: &str = "protection_interval";
@@ -100,6 +107,33 @@ impl Reason {
     pub fn steps(self) -> Vec<ReasonStep> {
         self.steps
     }
+}
+
+/// Changes the final quantity of finished steps by `value`, with a term before it, so that they still
+/// recompute. `final_text` says the new quantity.
+///
+/// ```
+/// use granary_models::policy::reason::{Reason, amend, codes, recompute};
+/// let mut reason = Reason::default();
+/// reason.term(codes::EXPECTED_DEMAND, 36, "36 are expected to be asked for.".into());
+/// reason.sum(codes::FINAL, |qty| format!("Order {qty}."));
+/// let mut steps = reason.steps();
+/// amend(&mut steps, codes::BUDGET, -12, "The budget is short.".into(), |qty| format!("Order {qty}."));
+/// assert_eq!(recompute(&steps), Some(24));
+/// ```
+pub fn amend(
+    steps: &mut Vec<ReasonStep>,
+    step: &'static str,
+    value: i64,
+    text: String,
+    final_text: impl FnOnce(i64) -> String,
+) {
+    debug_assert!(role(step) == Role::Term);
+    let before = steps.iter().filter(|s| role(s.step) == Role::Term).map(|s| s.value).sum::<i64>();
+    steps.pop_if(|last| last.step == codes::FINAL);
+    steps.push(ReasonStep { step, text, value });
+    let qty = before + value;
+    steps.push(ReasonStep { step: codes::FINAL, text: final_text(qty), value: qty });
 }
 
 /// Does the arithmetic again: adds every term, and compares with every sum on the way. `None` when

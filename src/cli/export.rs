@@ -16,8 +16,9 @@ use crate::export::csv::CsvSink;
 use crate::export::parquet::ParquetSink;
 use crate::export::xlsx::{ROW_LIMIT, XlsxSink};
 use crate::export::{ExportError, Sink, rows};
+use crate::store::read::advice;
 use crate::store::read::lines::{self, LineQuery};
-use crate::store::read::runs::Run;
+use crate::store::read::runs::{self, Run};
 use crate::store::read::series;
 
 /// Rows that are read and written at a time.
@@ -29,6 +30,12 @@ enum What {
     Forecast,
     Production,
     Findings,
+    /// Advice on open orders.
+    Exceptions,
+    /// Stock that should go.
+    Exits,
+    /// Key figures, of the whole and of each location, category and supplier.
+    Kpis,
 }
 
 impl What {
@@ -38,6 +45,9 @@ impl What {
             What::Forecast => "forecast",
             What::Production => "production",
             What::Findings => "findings",
+            What::Exceptions => "exceptions",
+            What::Exits => "exits",
+            What::Kpis => "kpis",
         }
     }
 }
@@ -133,7 +143,9 @@ async fn refuse_too_many(db: &mut SqliteConnection, run: &Run, what: What) -> an
     let count = match what {
         What::Plan => lines::count_lines(db, &LineQuery::of_run(&run.run_id)).await?,
         What::Forecast => series::count_forecast(db, &run.run_id).await?,
-        What::Production | What::Findings => return Ok(()),
+        What::Production | What::Findings | What::Exceptions | What::Exits | What::Kpis => {
+            return Ok(());
+        }
     };
     let count = usize::try_from(count).unwrap_or(0);
     if count >= ROW_LIMIT {
@@ -194,6 +206,11 @@ async fn write_all<'a>(
                 let found = lines::findings(db, &run.run_id, None, PIECE_ROWS, offset).await?;
                 export_rows::findings(run, found)
             }
+            What::Exceptions => {
+                export_rows::exceptions(run, advice::exceptions(db, &run.run_id, None).await?)
+            }
+            What::Exits => export_rows::exits(run, advice::exits(db, &run.run_id, None).await?),
+            What::Kpis => export_rows::kpis(run, runs::kpis(db, &run.run_id).await?),
         };
         let count = rows(&piece);
         if count > 0 || offset == 0 {
@@ -201,7 +218,8 @@ async fn write_all<'a>(
         }
         written += count as u64;
         offset += count as i64;
-        if (count as i64) < PIECE_ROWS || what == What::Production {
+        let in_pieces = matches!(what, What::Plan | What::Forecast | What::Findings);
+        if (count as i64) < PIECE_ROWS || !in_pieces {
             break;
         }
     }

@@ -2,8 +2,9 @@
 
 use crate::export::format::currency_decimals;
 use crate::export::{Column, Values};
+use crate::store::read::advice::{OrderException, StockExit};
 use crate::store::read::lines::{FindingRow, Line, Production};
-use crate::store::read::runs::Run;
+use crate::store::read::runs::{Kpi, Run};
 use crate::store::read::series::ForecastRow;
 
 fn text<'a, T>(name: &'static str, rows: &'a [T], value: impl Fn(&'a T) -> &'a str) -> Column {
@@ -135,5 +136,62 @@ pub fn findings(run: &Run, found: Vec<FindingRow>) -> Vec<Column> {
         text("location_id", rows, |row| &row.location_id),
         text("detail", rows, |row| &row.detail),
         integer("occurrences", rows, |row| row.occurrences),
+    ]
+}
+
+pub fn exceptions(run: &Run, found: Vec<OrderException>) -> Vec<Column> {
+    let rows = &found[..];
+    vec![
+        text("job", rows, |_| &run.job),
+        date("business_date", rows, |_| &run.business_date),
+        text("action", rows, |row| &row.action),
+        text("po_id", rows, |row| &row.po_id),
+        text("line_no", rows, |row| &row.line_no),
+        text("supplier_id", rows, |row| &row.supplier_id),
+        text("item_id", rows, |row| &row.item_id),
+        text("location_id", rows, |row| &row.location_id),
+        integer("qty_units", rows, |row| row.qty),
+        quantity("qty", rows, |row| (row.qty, row.qty_decimals)),
+        text("base_uom", rows, |row| &row.base_uom),
+        date("due_on", rows, |row| &row.due_on),
+        date("move_to", rows, |row| &row.move_to),
+        integer("value_minor", rows, |row| row.value_minor),
+        amount("value", rows, |row| (row.value_minor, &row.currency)),
+        text("currency", rows, |row| &row.currency),
+        text("detail", rows, |row| &row.detail),
+    ]
+}
+
+pub fn exits(run: &Run, found: Vec<StockExit>) -> Vec<Column> {
+    let rows = &found[..];
+    vec![
+        text("job", rows, |_| &run.job),
+        date("business_date", rows, |_| &run.business_date),
+        text("item_id", rows, |row| &row.item_id),
+        text("location_id", rows, |row| &row.location_id),
+        integer("qty_units", rows, |row| row.qty),
+        quantity("qty", rows, |row| (row.qty, row.qty_decimals)),
+        text("base_uom", rows, |row| &row.base_uom),
+        integer("days_without_sale", rows, |row| row.days_without_sale),
+        text("proposal", rows, |row| &row.proposal),
+        text("to_location_id", rows, |row| &row.to_location_id),
+        integer("value_minor", rows, |row| row.value_minor),
+        amount("value", rows, |row| (row.value_minor, &row.currency)),
+        integer("expected_recovery_minor", rows, |row| row.expected_recovery_minor),
+        text("currency", rows, |row| &row.currency),
+        text("detail", rows, |row| &row.detail),
+    ]
+}
+
+pub fn kpis(run: &Run, found: Vec<Kpi>) -> Vec<Column> {
+    let rows = &found[..];
+    vec![
+        text("job", rows, |_| &run.job),
+        date("business_date", rows, |_| &run.business_date),
+        text("name", rows, |row| &row.name),
+        text("scope", rows, |row| &row.scope),
+        text("scope_id", rows, |row| &row.scope_id),
+        number("value", rows, |row| row.value),
+        text("unit", rows, |row| &row.unit),
     ]
 }

@@ -9,6 +9,7 @@ mod export_rows;
 mod import;
 mod jobs;
 mod plan;
+mod policy;
 mod progress;
 mod read;
 mod run;
@@ -76,6 +77,8 @@ enum Command {
     Backtest(Box<backtest::BacktestArgs>),
     /// Replay ordering policies over the demand of a table of your own and count the money.
     Simulate(Box<simulate::SimulateArgs>),
+    /// Solve textbook inventory cases: JSON in, JSON out.
+    Policy(policy::PolicyArgs),
     /// Show the current plan.
     Plan(plan::PlanArgs),
     /// Why this quantity? Every step from history to the order line, or what a finding's code means.
@@ -98,6 +101,7 @@ impl Cli {
             Command::Serve(args) => serve::run(global, args).await,
             Command::Backtest(args) => backtest::run(global, *args).await,
             Command::Simulate(args) => simulate::run(global, *args).await,
+            Command::Policy(args) => policy::run(&args),
             Command::Plan(args) => plan::run(global, args).await,
             Command::Explain(args) => explain::run(global, args).await,
             Command::Export(args) => export::run(global, args).await,

@@ -9,6 +9,7 @@ use super::read::{RunArgs, meaning};
 use super::text::{self, Align, Style, Table};
 use crate::config::Exit;
 use crate::export::format;
+use crate::store::read::advice::{self, OrderException, PlanLimit, StockExit};
 use crate::store::read::lines::{self, FindingGroup, Line, LineQuery, Production, Total};
 use crate::store::read::runs::{self, Kpi, Run};
 
@@ -46,6 +47,9 @@ struct Report {
     kpis: Vec<Kpi>,
     findings: Vec<FindingGroup>,
     production: Vec<Production>,
+    order_exceptions: Vec<OrderException>,
+    stock_exits: Vec<StockExit>,
+    limits: Vec<PlanLimit>,
     lines_matching: i64,
     lines_shown: usize,
     lines: Vec<Line>,
@@ -69,6 +73,9 @@ pub async fn run(global: &Global, args: PlanArgs) -> anyhow::Result<Exit> {
         kpis: runs::kpis(&mut db, &run.run_id).await?,
         findings: lines::finding_groups(&mut db, &run.run_id).await?,
         production: lines::production(&mut db, &run.run_id, None).await?,
+        order_exceptions: advice::exceptions(&mut db, &run.run_id, None).await?,
+        stock_exits: advice::exits(&mut db, &run.run_id, None).await?,
+        limits: advice::limits(&mut db, &run.run_id).await?,
         lines_matching: lines::count_lines(&mut db, &query).await?,
         lines_shown: shown.len(),
         lines: shown,
@@ -108,6 +115,7 @@ fn render(report: &Report, style: Style) -> Result<String, std::fmt::Error> {
     render_totals(&mut out, &report.totals, style)?;
     render_kpis(&mut out, &report.kpis, lines::main_currency(&report.totals), style)?;
     render_exceptions(&mut out, report, style)?;
+    render_advice(&mut out, report, style)?;
     render_production(&mut out, &report.production, style)?;
     render_lines(&mut out, &report.lines, style)?;
     Ok(out)
@@ -147,6 +155,7 @@ fn render_kpis(out: &mut String, kpis: &[Kpi], currency: &str, style: Style) -> 
     }
     let shown: Vec<String> = kpis
         .iter()
+        .filter(|kpi| kpi.scope.is_empty())
         .map(|kpi| {
             let name = kpi.name.trim_end_matches("_minor").replace('_', " ");
             format!("{name} {}", format::figure(kpi.value, &kpi.unit, currency))
@@ -181,6 +190,49 @@ fn render_exceptions(out: &mut String, report: &Report, style: Style) -> std::fm
         writeln!(out, "  {text}  {}", style.faint(meaning(&group.code)))?;
     }
     out.push('\n');
+    Ok(())
+}
+
+/// Shared limits, and the best of the advice on open orders and stock.
+fn render_advice(out: &mut String, report: &Report, style: Style) -> std::fmt::Result {
+    const SHOWN: usize = 10;
+    if !report.limits.is_empty() {
+        writeln!(out, "{}", style.strong("Limits that lines share"))?;
+        for limit in &report.limits {
+            let name = format!("{} {}", limit.name, limit.scope);
+            writeln!(
+                out,
+                "  {:<34} {:>16} of {:>16} {}, wanted {}; one more would bring {:.2}",
+                name.trim_end(),
+                format::grouped(limit.used.round() as i64, 0),
+                format::grouped(limit.amount.round() as i64, 0),
+                limit.unit,
+                format::grouped(limit.wanted.round() as i64, 0),
+                limit.price
+            )?;
+        }
+        out.push('\n');
+    }
+    if !report.order_exceptions.is_empty() {
+        let count = format!("Open orders to act on: {}", report.order_exceptions.len());
+        writeln!(out, "{}", style.strong(&count))?;
+        for advice in report.order_exceptions.iter().take(SHOWN) {
+            let worth = format::money(advice.value_minor, &advice.currency);
+            let head = format!("{:<9} {} {}", advice.action, advice.po_id, advice.line_no);
+            writeln!(out, "  {head:<28} {worth:>18}  {}", style.faint(&advice.detail))?;
+        }
+        out.push('\n');
+    }
+    if !report.stock_exits.is_empty() {
+        let count = format!("Stock that should go: {}", report.stock_exits.len());
+        writeln!(out, "{}", style.strong(&count))?;
+        for exit in report.stock_exits.iter().take(SHOWN) {
+            let worth = format::money(exit.value_minor, &exit.currency);
+            let head = format!("{:<9} {} at {}", exit.proposal, exit.item_id, exit.location_id);
+            writeln!(out, "  {head:<40} {worth:>18}  {}", style.faint(&exit.detail))?;
+        }
+        out.push('\n');
+    }
     Ok(())
 }
 

@@ -88,7 +88,7 @@ const NO_INT: i64 = i64::MIN;
 impl Values {
     pub fn of(kind: Kind) -> Values {
         match kind {
-            Kind::Text | Kind::Choice(_) | Kind::Currency | Kind::PriceBreaks => {
+            Kind::Text | Kind::Choice(_) | Kind::Currency | Kind::Form(_) => {
                 Values::Symbol(Vec::new())
             }
             Kind::Day => Values::Day(Vec::new()),

@@ -7,12 +7,13 @@ use anyhow::Context;
 use chrono_tz::Tz;
 use granary_models::backtest::partial::PartialDays;
 use granary_models::plan::gates::GateLimits;
+use granary_models::plan::limits::PlanLimits;
 use granary_models::plan_sku::PlanConfig;
 use granary_models::policy::order::Target;
 use granary_models::policy::projection::Shortage;
 use serde::Deserialize;
 
-use super::{Exit, Refused};
+use super::{Exit, Refused, time_of_day};
 
 /// What a file in `jobs/` says. Unknown keys are refused, because a misspelt limit is no limit.
 #[derive(Clone, Debug, Deserialize)]
@@ -35,6 +36,9 @@ pub struct Job {
     pub defaults: Defaults,
     #[serde(default)]
     pub gates: GateLimits,
+    /// Budgets and other limits that lines share.
+    #[serde(default)]
+    pub limits: PlanLimits,
     /// Of the file's text; kept with every run.
     #[serde(skip)]
     pub digest: String,
@@ -137,6 +141,13 @@ pub struct Policy {
     pub price_break_cover_days: f64,
     /// Longest protection interval that is planned for.
     pub max_protection_days: usize,
+    /// `HH:MM`, local: when lines are released. What a supplier's cut-off is earlier than counts as
+    /// ordered a day later. Left out: before every cut-off.
+    pub release_at: Option<String>,
+    /// Open orders due within so many days are left alone.
+    pub freeze_days: u32,
+    /// Stock of which nothing was sold for so many days is dead.
+    pub dead_stock_days: u32,
 }
 
 impl Default for Policy {
@@ -149,6 +160,9 @@ impl Default for Policy {
             stockout_penalty: plan.stockout_penalty,
             price_break_cover_days: plan.price_break_cover_days,
             max_protection_days: 90,
+            release_at: None,
+            freeze_days: plan.freeze_days,
+            dead_stock_days: plan.dead_stock_days,
         }
     }
 }
@@ -161,6 +175,8 @@ impl Policy {
             holding_rate_per_year: self.holding_rate_per_year,
             stockout_penalty: self.stockout_penalty,
             price_break_cover_days: self.price_break_cover_days,
+            freeze_days: self.freeze_days,
+            dead_stock_days: self.dead_stock_days,
             ..PlanConfig::default()
         }
     }
@@ -278,6 +294,12 @@ impl Job {
         range("production.salvage_share", self.production.salvage_share, 0.0, 0.99)?;
         range("production.cancellation_rate", self.production.cancellation_rate, 0.0, 0.99)?;
         range("production.return_rate", self.production.return_rate, 0.0, 0.99)?;
+        range("policy.freeze_days", f64::from(self.policy.freeze_days), 0.0, 366.0)?;
+        range("policy.dead_stock_days", f64::from(self.policy.dead_stock_days), 1.0, 3660.0)?;
+        if let Some(time) = self.policy.release_at.as_deref().filter(|t| time_of_day(t).is_none()) {
+            return Err(format!("policy.release_at is {time:?}, should be HH:MM"));
+        }
+        self.limits.check().map_err(|error| format!("limits.{error}"))?;
         match self.policy.service {
             Some(Target::Fill(fill)) => range("policy.service.fill", fill, 0.5, 0.9999)?,
             Some(Target::Cycle(cycle)) => range("policy.service.cycle", cycle, 0.5, 0.9999)?,

@@ -2,6 +2,7 @@
 
 mod batch;
 mod exit;
+mod forms;
 mod job;
 mod reject;
 mod tables;
@@ -10,8 +11,9 @@ pub use batch::{
     Batch, Books, FileRead, Load, OnUnknown, Origin, Symbols, TableLoad, Unknown, Value, Values,
 };
 pub use exit::{Exit, Refused};
+pub use forms::{time_of_day, weekdays};
 pub use job::{
     Defaults, ForecastSettings, Freshness, Job, JobKind, Overlap, Policy, Production, Schedule,
 };
 pub use reject::{Problem, RejectCode, Rejection};
-pub use tables::{ALL as ALL_TABLES, Column, Dimension, Kind, Need, Table};
+pub use tables::{ALL as ALL_TABLES, Column, Dimension, Form, Kind, Need, Table};

@@ -43,6 +43,8 @@ codes! {
     NotAChoice, "not_a_choice", "The cell is none of the words that the column allows.";
     NotACurrency, "not_a_currency", "The cell is not an ISO 4217 code.";
     NotPriceBreaks, "not_price_breaks", "The cell is not JSON [[min_qty, unit_cost_minor], …].";
+    NotWeekdays, "not_weekdays", "The cell is no list of weekdays such as mon,thu.";
+    NotATimeOfDay, "not_a_time_of_day", "The cell is not HH:MM.";
     EndsBeforeStart, "ends_before_start", "`ends_on` is before `starts_on`.";
     UnknownItem, "unknown_item", "No such item, and the policy is to reject.";
     UnknownLocation, "unknown_location", "No such location, and the policy is to reject.";

@@ -1,6 +1,6 @@
 //! The input tables (DESIGN.md §4.1) as the import sees them: columns, types, keys, defaults.
 //!
-//! `data/migrations/0001_inputs.sql` creates the same tables; a test compares the two.
+//! `data/migrations/` creates the same tables; a test compares the two.
 
 /// What a cell of a column may hold.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -30,8 +30,18 @@ pub enum Kind {
     Choice(&'static [&'static str]),
     /// ISO 4217: three capital letters, or empty.
     Currency,
-    /// JSON `[[min_qty, unit_cost_minor], …]`, or empty.
+    /// Empty, or a text of this form.
+    Form(Form),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// JSON `[[min_qty, unit_cost_minor], …]`.
     PriceBreaks,
+    /// `mon,thu`.
+    Weekdays,
+    /// `HH:MM`.
+    TimeOfDay,
 }
 
 /// What an empty cell, or a column that no file has, becomes.
@@ -125,6 +135,10 @@ const fn free(name: &'static str) -> Column {
     text(name).or(Need::Text(""))
 }
 
+const fn form(name: &'static str, form: Form) -> Column {
+    column(name, Kind::Form(form)).or(Need::Text(""))
+}
+
 const fn day(name: &'static str) -> Column {
     column(name, Kind::Day)
 }
@@ -161,9 +175,11 @@ const CURRENCY: Column = column("currency", Kind::Currency).or(Need::Text(""));
 const DATE: Column = day("date");
 /// Longer than any shelf or lead: a mistyped number of days.
 const DAYS_MAX: i64 = 36_500;
+/// Past this a quantity, weight or volume is a slip of the pen.
+const AMOUNT_MAX: i64 = 1_000_000_000_000;
 
 /// Every input table, dimensions first: the order in which they are written.
-pub static ALL: [Table; 15] = [
+pub static ALL: [Table; 16] = [
     Table {
         name: "item",
         key: 1,
@@ -181,6 +197,16 @@ pub static ALL: [Table; 15] = [
             day("launched_on").or(Need::Null),
             column("status", Kind::Choice(&["active", "presale", "phase_out", "discontinued"]))
                 .or(Need::Text("active")),
+            whole("weight_g", 1, AMOUNT_MAX).or(Need::Null),
+            whole("volume_ml", 1, AMOUNT_MAX).or(Need::Null),
+            column("issue", Kind::Choice(&["fifo", "lifo"])).or(Need::Text("fifo")),
+            column("shortage", Kind::Choice(&["lost", "backordered"])).or(Need::Text("")),
+            real("fill_target", 0.5, 0.9999).or(Need::Null),
+            free("supersedes_item_id"),
+            column("role", Kind::Choice(&["traffic", "profit", "image", "custom"]))
+                .or(Need::Text("")),
+            real("resaleable_share", 0.0, 1.0).or(Need::Null),
+            whole("return_delay_days", 0, 365).or(Need::Whole(7)),
         ],
     },
     Table {
@@ -201,7 +227,18 @@ pub static ALL: [Table; 15] = [
     Table {
         name: "supplier",
         key: 1,
-        columns: &[text("supplier_id"), free("name"), free("region"), CURRENCY],
+        columns: &[
+            text("supplier_id"),
+            free("name"),
+            free("region"),
+            CURRENCY,
+            whole("min_order_qty", 0, AMOUNT_MAX).or(Need::Null),
+            money("min_order_value_minor"),
+            whole("capacity_qty", 0, AMOUNT_MAX).or(Need::Null),
+            whole("container_weight_g", 1, AMOUNT_MAX).or(Need::Null),
+            whole("container_volume_ml", 1, AMOUNT_MAX).or(Need::Null),
+            money("container_cost_minor"),
+        ],
     },
     Table {
         name: "supply_terms",
@@ -221,9 +258,25 @@ pub static ALL: [Table; 15] = [
             free("pack_uom"),
             money("unit_cost_minor"),
             CURRENCY,
-            column("price_breaks", Kind::PriceBreaks).or(Need::Text("")),
+            form("price_breaks", Form::PriceBreaks),
             whole("shelf_life_days", 1, DAYS_MAX).or(Need::Null),
             qty("capacity_qty", 1).or(Need::Null),
+            column("break_kind", Kind::Choice(&["all_units", "incremental"]))
+                .or(Need::Text("all_units")),
+            money("landed_cost_minor").or(Need::Whole(0)),
+            money("fixed_cost_minor").or(Need::Whole(0)),
+            form("order_weekdays", Form::Weekdays),
+            form("cut_off", Form::TimeOfDay),
+        ],
+    },
+    Table {
+        name: "stocking",
+        key: 2,
+        columns: &[
+            ITEM_ID,
+            LOCATION_ID,
+            qty("presentation_min_qty", 0).or(Need::Whole(0)),
+            qty("reserve_qty", 0).or(Need::Whole(0)),
         ],
     },
     Table {

@@ -8,7 +8,7 @@ use super::chunk::{Cell, Chunk, write_cell};
 use super::condition::Test;
 use super::map::RuleTable;
 use super::parse::{self, DateStyle, Number};
-use super::words::{TEXT_BYTES_MAX, check_text, choice, currency, price_breaks, refuse};
+use super::words::{TEXT_BYTES_MAX, check_text, choice, currency, formed, refuse};
 
 /// What all rules of a load share.
 #[derive(Debug, Clone)]
@@ -352,7 +352,7 @@ impl Rule {
             Kind::Text => self.text(cell, symbols),
             Kind::Choice(words) => choice(cell, words, symbols),
             Kind::Currency => currency(cell, symbols),
-            Kind::PriceBreaks => price_breaks(cell, symbols),
+            Kind::Form(form) => formed(cell, form, symbols),
             Kind::Day => self.day(cell),
             Kind::Stamp => self.stamp(cell),
             Kind::Quantity { .. } | Kind::Money { .. } | Kind::Whole { .. } | Kind::Real { .. } => {

@@ -1,12 +1,12 @@
-//! Cells that hold words of a certain form: free text, choices, currencies, price breaks.
+//! Cells that hold words of a certain form: free text, choices, currencies, price breaks, weekdays.
 
-use crate::config::{Problem, RejectCode, Symbols, Value};
+use crate::config::{Form, Problem, RejectCode, Symbols, Value, time_of_day, weekdays};
 
 use super::chunk::{Cell, write_cell};
 
 /// Longest text of a cell.
 pub const TEXT_BYTES_MAX: usize = 1_000;
-const PRICE_BREAKS_BYTES_MAX: usize = 10_000;
+const FORMED_BYTES_MAX: usize = 10_000;
 
 /// A problem with the cell as a person would write it.
 pub fn refuse(cell: Cell, code: RejectCode, reason: &str) -> Problem {
@@ -48,11 +48,23 @@ pub fn currency(cell: Cell, symbols: &mut Symbols) -> Result<Value, Problem> {
     }
 }
 
-pub fn price_breaks(cell: Cell, symbols: &mut Symbols) -> Result<Value, Problem> {
-    let Cell::Text(text) = cell else {
-        return Err(refuse(cell, RejectCode::NotPriceBreaks, "want JSON"));
+pub fn formed(cell: Cell, form: Form, symbols: &mut Symbols) -> Result<Value, Problem> {
+    let (code, want) = match form {
+        Form::PriceBreaks => (RejectCode::NotPriceBreaks, "want JSON"),
+        Form::Weekdays => (RejectCode::NotWeekdays, "want weekdays such as mon,thu"),
+        Form::TimeOfDay => (RejectCode::NotATimeOfDay, "want HH:MM"),
     };
-    check_text(text, PRICE_BREAKS_BYTES_MAX)?;
+    let Cell::Text(text) = cell else { return Err(refuse(cell, code, want)) };
+    check_text(text, FORMED_BYTES_MAX)?;
+    let fits = match form {
+        Form::PriceBreaks => return price_breaks(text, symbols),
+        Form::Weekdays => weekdays(text).is_some(),
+        Form::TimeOfDay => time_of_day(text).is_some(),
+    };
+    if fits { Ok(Value::Symbol(symbols.intern(text))) } else { Err(Problem::new(code, text, want)) }
+}
+
+fn price_breaks(text: &str, symbols: &mut Symbols) -> Result<Value, Problem> {
     match serde_json::from_str::<Vec<(u64, u64)>>(text) {
         Ok(breaks) if breaks.is_sorted_by(|a, b| a.0 < b.0) => {
             Ok(Value::Symbol(symbols.intern(text)))

@@ -11,6 +11,8 @@ pub struct SalesDay {
     pub price_minor: Option<i64>,
     pub promo_depth: f32,
     pub available: f32,
+    /// Of earlier days' sales, brought back on this one.
+    pub returned_qty: u32,
 }
 
 /// The days that have a row, in order; the others are for the reader to judge.
@@ -30,7 +32,8 @@ pub async fn sales(pool: &SqlitePool, from: Day, to: Day) -> anyhow::Result<Vec<
                coalesce(price_minor, '') || ' ' || \
                CASE promo_depth WHEN 0 THEN '' ELSE CAST(promo_depth * 1000 + 0.5 AS INTEGER) END \
                || ' ' || CASE available_fraction WHEN 1 THEN '' \
-               ELSE CAST(available_fraction * 1000 + 0.5 AS INTEGER) END, ';') AS days \
+               ELSE CAST(available_fraction * 1000 + 0.5 AS INTEGER) END \
+               || CASE returned_qty WHEN 0 THEN '' ELSE ' ' || returned_qty END, ';') AS days \
                FROM sales WHERE date >= ?1 AND date < ?2 \
                GROUP BY item_id, location_id ORDER BY item_id, location_id";
     let rows = sqlx::query(sql)
@@ -82,7 +85,8 @@ fn unpack_day(entry: &str) -> Option<SalesDay> {
     };
     let promo_depth = per_mille(0.0)?;
     let available = per_mille(1.0)?;
-    Some(SalesDay { date, qty, price_minor, promo_depth, available })
+    let returned_qty = fields.next().map_or(Some(0), |text| text.parse().ok())?;
+    Some(SalesDay { date, qty, price_minor, promo_depth, available, returned_qty })
 }
 
 #[cfg(test)]
@@ -91,13 +95,14 @@ mod tests {
 
     #[test]
     fn packed_days_are_unpacked_and_sorted() {
-        let days = unpack("2024-03-29 0   500;2024-03-28 1500 880 120 ").expect("both are whole");
+        let days = unpack("2024-03-29 0   500 3;2024-03-28 1500 880 120 ").expect("both are whole");
         let first = SalesDay {
             date: Day(19810),
             qty: 1500,
             price_minor: Some(880),
             promo_depth: 0.12,
             available: 1.0,
+            returned_qty: 0,
         };
         let second = SalesDay {
             date: Day(19811),
@@ -105,6 +110,7 @@ mod tests {
             price_minor: None,
             promo_depth: 0.0,
             available: 0.5,
+            returned_qty: 3,
         };
         assert_eq!(days, [first, second]);
         for broken in ["", "2024-03-28", "2024-03-28 x  ", "2024-13-28 1   ", "2024-03-28 1  "] {

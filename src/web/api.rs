@@ -10,6 +10,7 @@ use serde_json::json;
 use super::params::PlanParams;
 use super::{App, Failure, reading};
 use crate::jobs::due;
+use crate::store::read::advice;
 use crate::store::read::lines;
 use crate::store::read::runs;
 use crate::store::read::sku;
@@ -38,6 +39,9 @@ pub async fn plan(
             "per_page": params.page_size(),
             "pages": matching.max(1).div_euclid(params.page_size())
                 + i64::from(matching.max(1) % params.page_size() > 0),
+            "order_exceptions": advice::exceptions(&mut db, &run.run_id, None).await?,
+            "stock_exits": advice::exits(&mut db, &run.run_id, None).await?,
+            "limits": advice::limits(&mut db, &run.run_id).await?,
             "lines": found,
         }))
         .into_response())

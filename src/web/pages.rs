@@ -14,11 +14,14 @@ use super::render::url_part;
 use super::{App, Failure, page_values, reading, sku_charts};
 use crate::export::format;
 use crate::jobs::due;
+use crate::store::read::advice;
 use crate::store::read::lines::{self, LineQuery, Sort, Total};
 use crate::store::read::runs::{self, Run};
 use crate::store::read::sku::{self, Sku};
 
 const FINDINGS_PER_PAGE: i64 = 100;
+/// Rows of advice on the plan page; exports have all.
+const ADVICE_SHOWN: usize = 20;
 
 /// One kind of line, added up.
 #[derive(Serialize)]
@@ -84,6 +87,7 @@ struct Figure {
 
 fn figures(kpis: &[runs::Kpi], currency: &str) -> Vec<Figure> {
     kpis.iter()
+        .filter(|kpi| kpi.scope.is_empty())
         .map(|kpi| Figure {
             name: kpi.name.trim_end_matches("_minor").replace('_', " "),
             value: format::figure(kpi.value, &kpi.unit, currency),
@@ -167,6 +171,10 @@ pub async fn plan(
             counts => run.counts(),
             findings => lines::finding_groups(&mut db, &run.run_id).await?,
             production => lines::production(&mut db, &run.run_id, None).await?,
+            order_exceptions => advice::exceptions(&mut db, &run.run_id, None).await?,
+            stock_exits => advice::exits(&mut db, &run.run_id, None).await?,
+            limits => advice::limits(&mut db, &run.run_id).await?,
+            advice_shown => ADVICE_SHOWN,
             current => runs::newest_per_job(&mut db).await?,
             held_run => runs::held_beside(&mut db, &run).await?,
             headings => headings(&params),

@@ -93,6 +93,7 @@ async fn what_came_out(store: &Store, exit: Exit) -> String {
             finding.get::<String, _>("detail"),
         );
     }
+    text.push_str(&advice(store).await);
     let series = sqlx::query("SELECT * FROM forecast_series ORDER BY item_id, location_id")
         .fetch_all(&store.reader)
         .await
@@ -108,6 +109,55 @@ async fn what_came_out(store: &Store, exit: Exit) -> String {
             row.get::<i64, _>("history_days"),
             row.get::<i64, _>("censored_days"),
             row.get::<f64, _>("daily_mean"),
+        );
+    }
+    text
+}
+
+/// Limits, open orders to act on and stock that should go; nothing where there are none.
+async fn advice(store: &Store) -> String {
+    let mut text = String::new();
+    let rows = |sql: &'static str| async move {
+        sqlx::query(sql).fetch_all(&store.reader).await.expect("advice")
+    };
+    for row in rows("SELECT * FROM plan_limit ORDER BY limit_no").await {
+        let _ = writeln!(
+            text,
+            "limit {} {}: {:.0} of {:.0} {}, wanted {:.0}, one more brings {:.3}",
+            row.get::<String, _>("name"),
+            row.get::<String, _>("scope"),
+            row.get::<f64, _>("used"),
+            row.get::<f64, _>("amount"),
+            row.get::<String, _>("unit"),
+            row.get::<f64, _>("wanted"),
+            row.get::<f64, _>("price"),
+        );
+    }
+    for row in rows("SELECT * FROM order_exception ORDER BY po_id, line_no").await {
+        let _ = writeln!(
+            text,
+            "{} {} {}: {} from {} to {}, worth {}: {}",
+            row.get::<String, _>("action"),
+            row.get::<String, _>("po_id"),
+            row.get::<String, _>("line_no"),
+            row.get::<i64, _>("qty"),
+            row.get::<String, _>("due_on"),
+            row.get::<String, _>("move_to"),
+            row.get::<i64, _>("value_minor"),
+            row.get::<String, _>("detail"),
+        );
+    }
+    for row in rows("SELECT * FROM stock_exit ORDER BY item_id, location_id").await {
+        let _ = writeln!(
+            text,
+            "exit {} {}: {} by {}, {} at cost, may bring {}: {}",
+            row.get::<String, _>("item_id"),
+            row.get::<String, _>("location_id"),
+            row.get::<i64, _>("qty"),
+            row.get::<String, _>("proposal"),
+            row.get::<i64, _>("value_minor"),
+            row.get::<i64, _>("expected_recovery_minor"),
+            row.get::<String, _>("detail"),
         );
     }
     text

@@ -125,6 +125,10 @@ async fn every_bad_cell_has_its_code() {
             "ends_before_start",
         ),
         ("supply_terms", "item_id,location_id,price_breaks", "KNOWN,S1,[[2]]", "not_price_breaks"),
+        ("supply_terms", "item_id,location_id,order_weekdays", "KNOWN,S1,monday", "not_weekdays"),
+        ("supply_terms", "item_id,location_id,cut_off", "KNOWN,S1,9:30", "not_a_time_of_day"),
+        ("item", "item_id,role", "NEW,hero", "not_a_choice"),
+        ("stocking", "item_id,location_id,reserve_qty", "KNOWN,S1,-1", "negative_quantity"),
         ("weather", "region,date,humidity_pct", "R,2026-01-02,101", "out_of_range"),
     ];
     let shop = Shop::open().await;

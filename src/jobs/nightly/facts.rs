@@ -5,9 +5,10 @@ use std::fmt::Debug;
 use granary_models::calendar::Day;
 
 use crate::config::{Defaults, Job};
+use crate::store::inputs::master::{self, Item, Location, Stocking, Supplier, SupplyTerms};
 use crate::store::inputs::{
-    Behaviour, CalendarEvent, Item, Location, Lot, Order, Presale, PricePlan, Promotion,
-    ShopperEvent, Stock, SupplyTerms, WeatherDay,
+    Behaviour, CalendarEvent, Lot, Order, Presale, PricePlan, Promotion, ShopperEvent, Stock,
+    WeatherDay,
 };
 use crate::store::sales::SeriesSales;
 use crate::store::{Store, inputs, sales};
@@ -21,6 +22,8 @@ pub struct Facts {
     pub items: Vec<Item>,
     pub locations: Vec<Location>,
     pub supply_terms: Vec<SupplyTerms>,
+    pub suppliers: Vec<Supplier>,
+    pub stocking: Vec<Stocking>,
     pub stock: Vec<Stock>,
     pub lots: Vec<Lot>,
     pub orders: Vec<Order>,
@@ -45,9 +48,11 @@ impl Facts {
         let mut facts = Facts {
             business_date,
             sales: sales::sales(pool, from, business_date).await?,
-            items: inputs::items(pool).await?,
-            locations: inputs::locations(pool).await?,
-            supply_terms: inputs::supply_terms(pool).await?,
+            items: master::items(pool).await?,
+            locations: master::locations(pool).await?,
+            supply_terms: master::supply_terms(pool).await?,
+            suppliers: master::suppliers(pool).await?,
+            stocking: master::stocking(pool).await?,
             stock: inputs::stock(pool, business_date).await?,
             lots: inputs::lots(pool, business_date).await?,
             orders: inputs::orders(pool, business_date).await?,
@@ -83,6 +88,8 @@ impl Facts {
         add("items", &self.items);
         add("locations", &self.locations);
         add("terms", &self.supply_terms);
+        add("suppliers", &self.suppliers);
+        add("stocking", &self.stocking);
         add("stock", &self.stock);
         add("lots", &self.lots);
         add("orders", &self.orders);
@@ -105,6 +112,7 @@ impl Facts {
                 hasher.update(&day.price_minor.unwrap_or(-1).to_le_bytes());
                 hasher.update(&day.promo_depth.to_le_bytes());
                 hasher.update(&day.available.to_le_bytes());
+                hasher.update(&day.returned_qty.to_le_bytes());
             }
         }
         hasher.finalize().to_hex().to_string()

@@ -69,17 +69,15 @@ pub fn kpis(facts: &Facts, planned: &Planned) -> Vec<KpiRow> {
         with += weight * line.facts.fill_with;
         without += weight * line.facts.fill_without;
     }
+    let whole =
+        |name, value, unit| KpiRow { name, scope: "", scope_id: String::new(), value, unit };
     let mut kpis = vec![
-        KpiRow { name: "stock_value_minor", value: stock_minor, unit: "minor" },
-        KpiRow { name: "expected_waste_minor", value: waste_minor, unit: "minor" },
+        whole("stock_value_minor", stock_minor, "minor"),
+        whole("expected_waste_minor", waste_minor, "minor"),
     ];
     if weights > 0.0 {
-        kpis.push(KpiRow { name: "expected_fill", value: with / weights, unit: "share" });
-        kpis.push(KpiRow {
-            name: "expected_fill_without",
-            value: without / weights,
-            unit: "share",
-        });
+        kpis.push(whole("expected_fill", with / weights, "share"));
+        kpis.push(whole("expected_fill_without", without / weights, "share"));
     }
     kpis
 }

@@ -9,6 +9,7 @@ mod planning;
 mod prices;
 mod production;
 mod rows;
+mod succession;
 mod supply;
 
 use std::collections::BTreeMap;
@@ -21,12 +22,14 @@ use granary_models::calendar::Day;
 use granary_models::distribution::paths::PathPlan;
 use granary_models::forecast::drivers::ForecastInput;
 use granary_models::plan::gates::RunFacts;
+use granary_models::plan::hysteresis::{Hysteresis, Previous};
 use serde::Serialize;
 
 use self::facts::Facts;
 use self::findings::Findings;
 use self::panel::{Index, NightPanel};
-use self::planning::Planned;
+use self::planning::{Before, Planned};
+use self::succession::Succession;
 use self::supply::SupplyBook;
 use crate::config::{Exit, Job, Refused};
 use crate::store::Store;
@@ -141,6 +144,13 @@ async fn night(
     let facts = Facts::pull(store, job, business_date).await?;
     check_freshness(&facts, job)?;
     let previous_value_minor = store.previous_value_minor(&job.name, business_date).await?;
+    let before = Before {
+        run_facts: RunFacts { previous_value_minor, stale_inputs: Vec::new() },
+        previous: match &job.limits.hysteresis {
+            steady if *steady == Hysteresis::default() => Previous::default(),
+            _ => store.previous_lines(&job.name, business_date).await?,
+        },
+    };
     let remembered_days = job.forecast.refit_days - 1;
     let memory = store.memory(&job.name, business_date, remembered_days).await?;
     stages.end("pull");
@@ -157,7 +167,7 @@ async fn night(
                 pool.install(|| {
                     let mut stages =
                         Stages { started: Instant::now(), ms: BTreeMap::new(), on: on_stage };
-                    compute(&facts, job, previous_value_minor, memory.as_ref(), &mut stages)
+                    compute(&facts, job, &before, memory.as_ref(), &mut stages)
                         .map(|(rows, outcome)| (rows, outcome, stages.ms))
                 })
             })
@@ -203,16 +213,17 @@ fn check_freshness(facts: &Facts, job: &Job) -> anyhow::Result<()> {
 fn compute(
     facts: &Facts,
     job: &Job,
-    previous_value_minor: Option<BTreeMap<String, i64>>,
+    before: &Before,
     memory: Option<&Memory>,
     stages: &mut Stages,
 ) -> anyhow::Result<(RunRows, RunOutcome)> {
     stages.begin("panel");
     let mut findings = Findings::default();
     let index = Index::new(facts);
-    let book = SupplyBook::new(facts, &index, job);
+    let succession = Succession::new(facts, &index, &mut findings);
+    let book = SupplyBook::new(facts, &index, &succession, job);
     let horizon_days = horizon(&book, job);
-    let night = panel::build(facts, &index, horizon_days, &mut findings);
+    let night = panel::build(facts, &index, &succession, horizon_days, &mut findings);
     if night.keys.is_empty() {
         let message = "no series: the sales name no known item and location";
         return Err(Refused::new(Exit::DataRejected, message).into());
@@ -234,9 +245,8 @@ fn compute(
 
     stages.begin("plan");
     let paths = PathPlan::new(job.forecast.paths, horizon_days, job.forecast.seed);
-    let run_facts = RunFacts { previous_value_minor, stale_inputs: Vec::new() };
     let planned =
-        planning::plan(&book, &night, &forecast.series, &paths, job, &run_facts, &mut findings);
+        planning::plan(&book, &night, &forecast.series, &paths, job, before, &mut findings);
     let batches =
         production::suggest_batches(facts, &index, &night, &job.production, &mut findings);
     stages.end("plan");

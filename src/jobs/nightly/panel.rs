@@ -1,5 +1,6 @@
 //! Tables to `Panel`: contiguous days per series, with what is known of each day beside its sales.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 
@@ -11,6 +12,7 @@ use granary_models::series::Panel;
 use super::facts::Facts;
 use super::findings::Findings;
 use super::prices::{PriceBook, PromotionBook};
+use super::succession::Succession;
 use crate::store::sales::{SalesDay, SeriesSales};
 
 /// Days of weather from which the models have a climatology of their own.
@@ -77,6 +79,7 @@ impl<'a> Index<'a> {
 pub fn build(
     facts: &Facts,
     index: &Index,
+    succession: &Succession,
     horizon_days: usize,
     findings: &mut Findings,
 ) -> NightPanel {
@@ -104,7 +107,8 @@ pub fn build(
     let mut meta = Vec::with_capacity(keys.len());
     for key in &keys {
         let item = &facts.items[key.item];
-        builder.push(*key, item.launched_on, sales.get(key).map_or(&[], |series| &series.days));
+        let days = history(*key, &sales, succession);
+        builder.push(*key, item.launched_on, &days);
         meta.push(SeriesMeta {
             key: stable_hash(&item.item_id, &facts.locations[key.location].location_id),
             category: category_of[key.item],
@@ -120,6 +124,34 @@ pub fn build(
         findings.night(Finding::new(Code::PromotionsCarried, detail));
     }
     NightPanel { panel: builder.panel, keys, meta, categories, regions }
+}
+
+/// The days of a series, those of the items that it supersedes included: shoppers who asked for
+/// them ask for this one.
+fn history<'a>(
+    key: SeriesKey,
+    sales: &HashMap<SeriesKey, &'a SeriesSales>,
+    succession: &Succession,
+) -> Cow<'a, [SalesDay]> {
+    let days_of = |item: usize| {
+        sales.get(&SeriesKey { item, ..key }).map_or(&[][..], |series| series.days.as_slice())
+    };
+    let before = succession.before(key.item);
+    if before.iter().all(|&item| days_of(item).is_empty()) {
+        return Cow::Borrowed(days_of(key.item));
+    }
+    let mut days: BTreeMap<Day, SalesDay> =
+        days_of(key.item).iter().map(|day| (day.date, *day)).collect();
+    for day in before.iter().flat_map(|&item| days_of(item)) {
+        days.entry(day.date)
+            .and_modify(|both| {
+                both.qty += day.qty;
+                both.returned_qty += day.returned_qty;
+                both.available = both.available.max(day.available);
+            })
+            .or_insert(*day);
+    }
+    Cow::Owned(days.into_values().collect())
 }
 
 /// Sold somewhere, or offered somewhere and not sold yet.

@@ -1,18 +1,25 @@
 //! Plan: every item on its own thread's buffers, then what the lines share, then the gates.
 
+use std::collections::BTreeSet;
+
 use granary_models::distribution::paths::PathPlan;
 use granary_models::finding::{Code, Finding};
 use granary_models::forecast::sku_forecast::SkuForecast;
 use granary_models::plan::assemble::assemble;
 use granary_models::plan::gates::{RunFacts, hold_lines, hold_plan};
+use granary_models::plan::hysteresis::Previous;
+use granary_models::plan::limits::{Capacity, Container, PlanLimits, SupplierRule};
 use granary_models::plan::line::ReorderLine;
-use granary_models::plan_sku::{LocationPlan, Scratch, plan_item_with};
+use granary_models::plan::settle::{Settlement, settle};
+use granary_models::plan_sku::{LocationPlan, PlanConfig, Scratch, plan_item_with};
 use rayon::prelude::*;
 
+use super::facts::Facts;
 use super::findings::Findings;
 use super::panel::NightPanel;
 use super::supply::{DefaultsUsed, SupplyBook};
 use crate::config::Job;
+use crate::store::inputs::master::Supplier;
 
 /// Items that one task plans with the same buffers.
 const ITEMS_PER_TASK: usize = 16;
@@ -22,7 +29,16 @@ pub struct Planned {
     pub places: Vec<PlannedPlace>,
     /// Gates that hold the whole plan.
     pub held: Vec<Finding>,
+    /// What shared limits came to.
+    pub settlement: Settlement,
     pub items: usize,
+}
+
+/// The plan before this one, as far as this one looks at it.
+#[derive(Default)]
+pub struct Before {
+    pub run_facts: RunFacts,
+    pub previous: Previous,
 }
 
 /// What was decided for one item at one location, also where nothing is ordered.
@@ -48,7 +64,7 @@ pub fn plan(
     forecasts: &[SkuForecast],
     paths: &PathPlan,
     job: &Job,
-    run_facts: &RunFacts,
+    before: &Before,
     findings: &mut Findings,
 ) -> Planned {
     let facts = book.facts;
@@ -75,13 +91,61 @@ pub fn plan(
         }
     }
     book.odd_orders().into_iter().for_each(|finding| findings.night(finding));
+    let limits = limits(facts, job);
+    let (lines, settlement, noted) = settle(lines, &limits, &before.previous, facts.business_date);
+    for noted in noted {
+        if noted.item_id.is_empty() {
+            findings.night(noted.finding);
+        } else {
+            findings.sku(&noted.item_id, &noted.location_id, noted.finding);
+        }
+    }
     let mut lines = assemble(lines);
     for (at, finding) in hold_lines(&mut lines, &job.gates) {
         findings.sku(&lines[at].item_id, &lines[at].location_id, finding);
     }
-    let held = hold_plan(&lines, run_facts, &job.gates);
+    let held = hold_plan(&lines, &before.run_facts, &job.gates);
     held.iter().for_each(|finding| findings.night(finding.clone()));
-    Planned { lines, places, held, items: items.len() }
+    Planned { lines, places, held, settlement, items: items.len() }
+}
+
+/// The job's limits, and of the supplier table what the job says nothing of.
+fn limits(facts: &Facts, job: &Job) -> PlanLimits {
+    let mut limits = job.limits.clone();
+    let said: BTreeSet<String> =
+        limits.suppliers.iter().map(|rule| rule.supplier_id.clone()).collect();
+    let others = facts.suppliers.iter().filter(|row| !said.contains(&row.supplier_id));
+    limits.suppliers.extend(others.filter_map(|row| supplier_rule(row, facts)));
+    limits
+}
+
+/// `None` where the supplier asks for nothing.
+fn supplier_rule(row: &Supplier, facts: &Facts) -> Option<SupplierRule> {
+    let holds = Capacity {
+        weight_g: row.container_weight_g,
+        volume_ml: row.container_volume_ml,
+        ..Capacity::default()
+    };
+    let container = (holds != Capacity::default()).then(|| Container {
+        holds,
+        fixed_cost_minor: row.container_cost_minor.unwrap_or(0),
+        min_fill_share: 0.0,
+    });
+    let asks = row.min_order_qty.is_some_and(|qty| qty > 0)
+        || row.min_order_value_minor.is_some_and(|value| value > 0)
+        || row.capacity_qty.is_some()
+        || container.is_some();
+    asks.then(|| SupplierRule {
+        supplier_id: row.supplier_id.clone(),
+        currency: match row.currency.as_str() {
+            "" => facts.defaults.currency.clone().unwrap_or_else(|| "XXX".to_owned()),
+            currency => currency.to_owned(),
+        },
+        capacity: Capacity { units: row.capacity_qty, ..Capacity::default() },
+        min_order_units: row.min_order_qty.unwrap_or(0),
+        min_order_value_minor: row.min_order_value_minor.unwrap_or(0),
+        container,
+    })
 }
 
 fn plan_items(
@@ -93,7 +157,10 @@ fn plan_items(
     job: &Job,
     scratch: &mut Scratch,
 ) -> Part {
-    let config = job.policy.plan_config(&book.facts.defaults);
+    let config = PlanConfig {
+        with_choices: !limits(book.facts, job).is_neutral(),
+        ..job.policy.plan_config(&book.facts.defaults)
+    };
     let today = book.facts.business_date;
     let mut part = Part::default();
     for &item in items {

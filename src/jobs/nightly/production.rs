@@ -13,7 +13,7 @@ use super::facts::Facts;
 use super::findings::Findings;
 use super::panel::{Index, NightPanel, SeriesKey};
 use crate::config::Production;
-use crate::store::inputs::{self, SupplyTerms};
+use crate::store::inputs::master::{Item, SupplyTerms};
 
 pub struct Batch {
     pub item_id: String,
@@ -106,7 +106,7 @@ fn one(
 }
 
 /// On hand, or already being made.
-fn covered_qty(facts: &Facts, item: &inputs::Item, terms: &SupplyTerms) -> i64 {
+fn covered_qty(facts: &Facts, item: &Item, terms: &SupplyTerms) -> i64 {
     let here = |item_id: &str, location_id: &str| {
         item_id == item.item_id && location_id == terms.location_id
     };

@@ -6,6 +6,7 @@ use granary_models::backtest::panel::PanelForecast;
 use granary_models::forecast::sku_forecast::SkuForecast;
 use granary_models::plan::gates::run_value_minor;
 use granary_models::plan::line::{LineState, ReorderLine};
+use granary_models::plan::settle::Settlement;
 use granary_models::plan_sku::LocationProjection;
 use serde_json::json;
 
@@ -20,8 +21,8 @@ use super::{held_because, measures};
 use crate::config::Job;
 use crate::store::memory::MemoryRows;
 use crate::store::publish::{
-    FindingRow, ForecastRow, ForecastSeriesRow, LineRow, ProductionRow, ProjectionRow, RunRow,
-    RunRows, ScoreRow, SegmentRow,
+    FindingRow, ForecastRow, ForecastSeriesRow, LineRow, PlanLimitRow, ProductionRow,
+    ProjectionRow, RunRow, RunRows, ScoreRow, SegmentRow,
 };
 
 /// Everything that one night found out.
@@ -70,6 +71,9 @@ pub fn build(tonight: &Tonight, findings: Findings) -> (RunRows, Counts) {
         lines: lines.iter().map(line_row).collect(),
         projections: projection_rows(tonight, &ids),
         productions: tonight.batches.iter().map(|batch| production_row(tonight, batch)).collect(),
+        exceptions: Vec::new(),
+        exits: Vec::new(),
+        limits: limit_rows(&tonight.planned.settlement),
         findings,
         segments: segment_rows(tonight, &ids),
         kpis: measures::kpis(tonight.facts, tonight.planned),
@@ -264,8 +268,30 @@ fn segment_rows(tonight: &Tonight, ids: &Ids) -> Vec<SegmentRow> {
             location_id: ids.locations[key.location].clone(),
             abc,
             xyz: measures::xyz(forecast),
+            role: "",
+            quadrant: "",
         })
         .collect()
+}
+
+fn limit_rows(settlement: &Settlement) -> Vec<PlanLimitRow> {
+    let rows = settlement.limits.iter().map(|limit| {
+        let scope: Vec<&str> = [&limit.supplier_id, &limit.category, &limit.location_id]
+            .into_iter()
+            .filter_map(|part| part.as_deref())
+            .collect();
+        let unit = if limit.measure == "money" { limit.currency.as_str() } else { limit.measure };
+        PlanLimitRow {
+            name: limit.kind.as_str().to_owned(),
+            scope: scope.join(", "),
+            unit: unit.to_owned(),
+            amount: limit.limit,
+            wanted: limit.wanted,
+            used: limit.used,
+            price: limit.price,
+        }
+    });
+    rows.collect()
 }
 
 fn score_rows(forecast: &PanelForecast) -> Vec<ScoreRow> {

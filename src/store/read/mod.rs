@@ -4,6 +4,7 @@
 //! of several queries: a re-run replaces a plan's rows in one transaction, and within a snapshot a
 //! reader sees all of the old plan or all of the new one.
 
+pub mod advice;
 pub mod lines;
 pub mod runs;
 pub mod series;

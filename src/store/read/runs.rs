@@ -54,6 +54,9 @@ pub struct Attempt {
 #[derive(Clone, Debug, PartialEq, Serialize, FromRow)]
 pub struct Kpi {
     pub name: String,
+    /// Empty for the whole plan, else `location`, `category` or `supplier`.
+    pub scope: String,
+    pub scope_id: String,
     pub value: f64,
     pub unit: String,
 }
@@ -174,10 +177,13 @@ pub async fn last_successes(db: &mut SqliteConnection) -> sqlx::Result<Vec<Attem
 }
 
 pub async fn kpis(db: &mut SqliteConnection, run_id: &str) -> sqlx::Result<Vec<Kpi>> {
-    sqlx::query_as("SELECT name, value, unit FROM kpi WHERE run_id = ? ORDER BY name")
-        .bind(run_id)
-        .fetch_all(db)
-        .await
+    sqlx::query_as(
+        "SELECT name, scope, scope_id, value, unit FROM kpi WHERE run_id = ? \
+         ORDER BY scope, scope_id, name",
+    )
+    .bind(run_id)
+    .fetch_all(db)
+    .await
 }
 
 pub async fn scores(db: &mut SqliteConnection, run_id: &str) -> sqlx::Result<Vec<Score>> {

@@ -4,6 +4,7 @@ use granary_models::calendar::Day;
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, Row, SqliteConnection};
 
+use super::advice::{self, OrderException, Place, StockExit};
 use super::lines::{self, FindingRow, Line, LineQuery, Production, Step};
 use super::runs::Run;
 
@@ -132,6 +133,9 @@ pub struct Sku {
     pub projection: Option<Projection>,
     pub lines: Vec<LineWithReason>,
     pub production: Vec<ProductionWithReason>,
+    /// Advice on its open orders.
+    pub exceptions: Vec<OrderException>,
+    pub exits: Vec<StockExit>,
     pub findings: Vec<FindingRow>,
 }
 
@@ -139,6 +143,10 @@ pub struct Sku {
 pub struct Segment {
     pub abc: String,
     pub xyz: String,
+    /// Traffic, profit, image or custom; empty where nothing tells.
+    pub role: String,
+    /// Exposure and conversion against the category's.
+    pub quadrant: String,
 }
 
 impl Sku {
@@ -176,6 +184,7 @@ pub async fn load(
     item_id: &str,
     location_id: &str,
 ) -> sqlx::Result<Option<Sku>> {
+    let place = Place { item_id, location_id };
     let item = item(db, item_id).await?;
     let location = location(db, location_id).await?;
     let mut lines_of_sku = Vec::new();
@@ -209,6 +218,8 @@ pub async fn load(
         projection: projection(db, run, item_id, location_id).await?,
         lines: lines_of_sku,
         production,
+        exceptions: advice::exceptions(db, &run.run_id, Some(place)).await?,
+        exits: advice::exits(db, &run.run_id, Some(place)).await?,
         findings: findings(db, run, item_id, location_id).await?,
         run: run.clone(),
     };
@@ -288,7 +299,8 @@ async fn segment(
     location_id: &str,
 ) -> sqlx::Result<Option<Segment>> {
     sqlx::query_as(
-        "SELECT abc, xyz FROM segment WHERE run_id = ? AND item_id = ? AND location_id = ?",
+        "SELECT abc, xyz, role, quadrant FROM segment \
+         WHERE run_id = ? AND item_id = ? AND location_id = ?",
     )
     .bind(&run.run_id)
     .bind(item_id)

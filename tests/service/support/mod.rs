@@ -60,7 +60,7 @@ pub fn nightly_job() -> Job {
 }
 
 /// Tables whose every byte belongs to the plan.
-pub const PLAN_TABLES: [&str; 10] = [
+pub const PLAN_TABLES: [&str; 13] = [
     "run",
     "forecast_series",
     "forecast",
@@ -69,6 +69,9 @@ pub const PLAN_TABLES: [&str; 10] = [
     "production_suggestion",
     "finding",
     "segment",
+    "order_exception",
+    "stock_exit",
+    "plan_limit",
     "kpi",
     "backtest_score",
 ];

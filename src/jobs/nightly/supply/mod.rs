@@ -1,26 +1,28 @@
 //! Tables to `ItemSupply`: each item with all its places, stock, open orders and terms.
 
-use std::borrow::Cow;
+mod returns;
+mod terms;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use granary_models::calendar::Day;
 use granary_models::distribution::paths::PathPlan;
-use granary_models::finding::{Code, Finding};
+use granary_models::finding::Finding;
 use granary_models::forecast::sku_forecast::SkuForecast;
 use granary_models::plan_sku::{
-    ItemStatus, ItemSupply, LocationKind, LocationSupply, Lot, OpenOrder,
+    ItemStatus, ItemSupply, LocationKind, LocationSupply, Lot, OpenOrder, Returns,
 };
-use granary_models::policy::lead_time::{LeadTimes, OrderRecord};
-use granary_models::policy::terms::{ClosedWindow, PriceBreak, SupplyKind, SupplyTerms};
+use granary_models::policy::order::Target;
+use granary_models::policy::projection::{Issue, Shortage};
 use granary_models::policy::unit::QtyUnit;
 
 use super::facts::Facts;
 use super::panel::{Index, NightPanel, SeriesKey};
-use crate::config::{Defaults, Job};
-use crate::store::inputs;
+use super::succession::Succession;
+use crate::config::Job;
+use crate::store::inputs::{self, master};
 
-/// Lead times where neither history, nor a promise, nor a default speaks.
-const LAST_RESORT_LEAD_TIME_DAYS: u32 = 14;
+use self::returns::ReturnShares;
+use self::terms::{TermsBook, receiving_closed};
 
 /// How often a default stood in for master data, by what it stood in for.
 pub type DefaultsUsed = BTreeMap<&'static str, u64>;
@@ -29,17 +31,24 @@ pub type DefaultsUsed = BTreeMap<&'static str, u64>;
 pub struct SupplyBook<'a> {
     pub facts: &'a Facts,
     job: &'a Job,
-    lead_times: LeadTimes,
-    terms: HashMap<SeriesKey, Vec<&'a inputs::SupplyTerms>>,
+    succession: &'a Succession,
+    terms_book: TermsBook<'a>,
+    terms: HashMap<SeriesKey, Vec<&'a master::SupplyTerms>>,
     stock: HashMap<SeriesKey, &'a inputs::Stock>,
     lots: HashMap<SeriesKey, Vec<&'a inputs::Lot>>,
     open_orders: HashMap<SeriesKey, Vec<&'a inputs::Order>>,
-    closed: HashMap<&'a str, Vec<ClosedWindow>>,
+    stocking: HashMap<SeriesKey, &'a master::Stocking>,
+    returns: ReturnShares,
     index: &'a Index<'a>,
 }
 
 impl<'a> SupplyBook<'a> {
-    pub fn new(facts: &'a Facts, index: &'a Index<'a>, job: &'a Job) -> SupplyBook<'a> {
+    pub fn new(
+        facts: &'a Facts,
+        index: &'a Index<'a>,
+        succession: &'a Succession,
+        job: &'a Job,
+    ) -> SupplyBook<'a> {
         let key = |item_id: &str, location_id: &str| index.key(item_id, location_id);
         let mut terms: HashMap<_, Vec<_>> = HashMap::new();
         for row in &facts.supply_terms {
@@ -59,23 +68,23 @@ impl<'a> SupplyBook<'a> {
                 open_orders.entry(key).or_default().push(order);
             }
         }
-        let mut closed: HashMap<&str, Vec<ClosedWindow>> = HashMap::new();
-        for event in facts.events.iter().filter(|event| event.kind == "shutdown") {
-            let window = ClosedWindow { from: event.starts_on, to: event.ends_on };
-            closed.entry(&event.supplier_id).or_default().push(window);
-        }
         let stock = facts.stock.iter();
+        let stocking = facts.stocking.iter();
         SupplyBook {
             facts,
             job,
-            lead_times: learn_lead_times(facts),
+            succession,
+            terms_book: TermsBook::new(facts, index, job),
             terms,
             stock: stock
                 .filter_map(|stock| Some((key(&stock.item_id, &stock.location_id)?, stock)))
                 .collect(),
             lots,
             open_orders,
-            closed,
+            stocking: stocking
+                .filter_map(|row| Some((key(&row.item_id, &row.location_id)?, row)))
+                .collect(),
+            returns: ReturnShares::learn(facts, index),
             index,
         }
     }
@@ -97,7 +106,7 @@ impl<'a> SupplyBook<'a> {
         let rows = self.facts.supply_terms.iter();
         let longest = rows
             .map(|row| {
-                let (terms, _) = self.terms_of(row, &[], &mut DefaultsUsed::new());
+                let (terms, _) = self.terms_book.of_row(row, &[], &mut DefaultsUsed::new());
                 terms.lead_time.quantile(0.99) + terms.review_days
             })
             .max();
@@ -140,8 +149,21 @@ impl<'a> SupplyBook<'a> {
                 "discontinued" => ItemStatus::Discontinued,
                 _ => ItemStatus::Active,
             },
-            shortage: self.job.policy.shortage(),
-            target: None,
+            shortage: match row.shortage.as_str() {
+                "lost" => Shortage::Lost,
+                "backordered" => Shortage::BackOrdered,
+                _ => self.job.policy.shortage(),
+            },
+            target: row.fill_target.map(Target::Fill),
+            issue: if row.issue == "lifo" { Issue::Lifo } else { Issue::Fifo },
+            category: row.category.clone(),
+            weight_g: row.weight_g,
+            volume_ml: row.volume_ml,
+            returns: Returns {
+                share: self.returns.of(item),
+                resaleable: row.resaleable_share.unwrap_or(0.0),
+                delay_days: row.return_delay_days,
+            },
             locations: Vec::with_capacity(places.len()),
         };
         for (at, &location) in places.iter().enumerate() {
@@ -155,7 +177,8 @@ impl<'a> SupplyBook<'a> {
                 place.history = Some(night.panel.series(i));
                 self.assume_stock(key, &forecasts[i], &mut place, used);
                 if place.terms.is_empty() {
-                    place.terms.extend(self.assumed_terms(&supply, used));
+                    let (cost, currency) = (supply.unit_cost_minor, &supply.currency);
+                    place.terms.extend(self.terms_book.assumed(row, cost, currency, used));
                 }
             }
             supply.locations.push(place);
@@ -194,8 +217,9 @@ impl<'a> SupplyBook<'a> {
     ) -> LocationSupply<'n> {
         let location = &self.facts.locations[key.location];
         let stock = self.stock.get(&key);
+        let stocking = self.stocking.get(&key);
         let terms = self.terms.get(&key).into_iter().flatten().map(|row| {
-            let (terms, finding) = self.terms_of(row, places, used);
+            let (terms, finding) = self.terms_book.of_row(row, places, used);
             finding.into_iter().for_each(&mut *find);
             terms
         });
@@ -221,8 +245,19 @@ impl<'a> SupplyBook<'a> {
                 .collect(),
             open_orders: self.orders_to(key),
             capacity_qty: location.capacity_qty,
+            presentation_min_qty: stocking.map_or(0, |row| row.presentation_min_qty),
+            reserve_qty: stocking.map_or(0, |row| row.reserve_qty),
+            predecessor_qty: self.predecessor_qty(key),
+            closed: receiving_closed(self.facts, &location.region),
             ..LocationSupply::default()
         }
+    }
+
+    /// What is left here of the items that this one supersedes.
+    fn predecessor_qty(&self, key: SeriesKey) -> i64 {
+        let before = self.succession.before(key.item).iter();
+        let stock = before.filter_map(|&item| self.stock.get(&SeriesKey { item, ..key }));
+        stock.map(|stock| (stock.on_hand - stock.reserved).max(0)).sum()
     }
 
     fn orders_to(&self, key: SeriesKey) -> Vec<OpenOrder> {
@@ -234,82 +269,17 @@ impl<'a> SupplyBook<'a> {
                 qty: order.qty - order.received_qty,
                 ordered_on: order.ordered_on,
                 expected_on: order.expected_on,
-                lead_time: self
-                    .lead_times
-                    .get(&order.item_id, &lane_of(order), None, LAST_RESORT_LEAD_TIME_DAYS)
-                    .0,
+                lead_time: self.terms_book.lead_time_of(order),
                 supplier_id: order.supplier_id.clone(),
+                unit_cost_minor: order.unit_cost_minor,
                 ..OpenOrder::default()
             })
             .collect()
     }
 
-    fn terms_of(
-        &self,
-        row: &inputs::SupplyTerms,
-        places: &[usize],
-        used: &mut DefaultsUsed,
-    ) -> (SupplyTerms, Option<Finding>) {
-        let defaults = &self.facts.defaults;
-        let lane = lane(&row.supplier_id, &row.source_location_id, &row.location_id);
-        let promised = row.lead_time_days.or_else(|| {
-            *used.entry("lead_time_days").or_default() += 1;
-            defaults.lead_time_days
-        });
-        let (lead_time, finding) = self.lead_times.get(
-            &row.item_id,
-            &lane,
-            promised.map(|days| days as u32),
-            LAST_RESORT_LEAD_TIME_DAYS,
-        );
-        let item = self.index.item(&row.item_id).map(|item| &self.facts.items[item]);
-        let cost = row.unit_cost_minor.or(item.and_then(|item| item.unit_cost_minor));
-        let source = self.index.location(&row.source_location_id);
-        let terms = SupplyTerms {
-            kind: SupplyKind::parse(&row.kind).unwrap_or(SupplyKind::Purchase),
-            priority: row.priority.max(0) as u32,
-            supplier_id: row.supplier_id.clone(),
-            source: source.and_then(|source| places.iter().position(|&place| place == source)),
-            lead_time,
-            review_days: or_default(row.review_days, defaults.review_days, 7, "review_days", used)
-                as u32,
-            moq: or_default(row.moq, defaults.moq, 1, "moq", used),
-            multiple: or_default(row.multiple, defaults.multiple, 1, "multiple", used),
-            pack_uom: row.pack_uom.clone(),
-            unit_cost_minor: or_default(cost, defaults.unit_cost_minor, 0, "unit_cost_minor", used),
-            currency: row.currency.clone(),
-            price_breaks: row
-                .price_breaks
-                .iter()
-                .map(|&(min_qty, unit_cost_minor)| PriceBreak { min_qty, unit_cost_minor })
-                .collect(),
-            shelf_life_days: row.shelf_life_days.map(|days| days as u32),
-            capacity_qty: row.capacity_qty,
-            closed: self.closed.get(row.supplier_id.as_str()).cloned().unwrap_or_default(),
-            ..SupplyTerms::default()
-        };
-        (terms, finding)
-    }
-
-    /// Terms for a place that sells but has none: a purchase on the job's defaults.
-    fn assumed_terms(&self, item: &ItemSupply, used: &mut DefaultsUsed) -> Option<SupplyTerms> {
-        let defaults: &Defaults = &self.facts.defaults;
-        let supplier_id = defaults.supplier_id.clone()?;
-        *used.entry("supply_terms").or_default() += 1;
-        let promised = defaults.lead_time_days.map(|days| days as u32);
-        let (lead_time, _) =
-            self.lead_times.get(&item.item_id, &supplier_id, promised, LAST_RESORT_LEAD_TIME_DAYS);
-        Some(SupplyTerms {
-            closed: self.closed.get(supplier_id.as_str()).cloned().unwrap_or_default(),
-            supplier_id,
-            lead_time,
-            review_days: defaults.review_days.unwrap_or(7) as u32,
-            moq: defaults.moq.unwrap_or(1),
-            multiple: defaults.multiple.unwrap_or(1),
-            unit_cost_minor: item.unit_cost_minor,
-            currency: item.currency.clone(),
-            ..SupplyTerms::default()
-        })
+    /// Orders whose dates cannot be true.
+    pub fn odd_orders(&self) -> Option<Finding> {
+        self.terms_book.odd_orders()
     }
 
     /// Where no stock was ever counted, the default number of days' demand stands for it.
@@ -330,25 +300,13 @@ impl<'a> SupplyBook<'a> {
         }
     }
 
-    fn currency(&self, row: &inputs::Item, used: &mut DefaultsUsed) -> String {
+    fn currency(&self, row: &master::Item, used: &mut DefaultsUsed) -> String {
         if !row.currency.is_empty() {
             return row.currency.clone();
         }
         *used.entry("currency").or_default() += 1;
         // XXX is ISO 4217 for "no currency": better than a guess.
         self.facts.defaults.currency.clone().unwrap_or_else(|| "XXX".to_owned())
-    }
-
-    /// Orders whose dates cannot be true.
-    pub fn odd_orders(&self) -> Option<Finding> {
-        let odd = self.lead_times.odd_orders;
-        (odd > 0).then(|| {
-            let detail = format!(
-                "{odd} orders were received before they were placed or over two years later; \
-                 lead times are learned without them"
-            );
-            Finding::new(Code::BadTerms, detail)
-        })
     }
 }
 
@@ -367,33 +325,4 @@ fn or_default(
 
 fn is_open(order: &inputs::Order) -> bool {
     !order.cancelled && order.received_on.is_none() && order.qty > order.received_qty
-}
-
-/// What lead times are learned by: the supplier, or the way that a transfer takes. One centre is a
-/// day from one shop and two weeks from another.
-fn lane<'a>(supplier_id: &'a str, source_location_id: &str, location_id: &str) -> Cow<'a, str> {
-    if supplier_id.is_empty() {
-        Cow::Owned(format!("{source_location_id} → {location_id}"))
-    } else {
-        Cow::Borrowed(supplier_id)
-    }
-}
-
-fn lane_of(order: &inputs::Order) -> Cow<'_, str> {
-    lane(&order.supplier_id, &order.source_location_id, &order.location_id)
-}
-
-fn learn_lead_times(facts: &Facts) -> LeadTimes {
-    // A cancelled order says nothing about when it would have come.
-    let orders: Vec<&inputs::Order> =
-        facts.orders.iter().filter(|order| !order.cancelled).collect();
-    let lanes: Vec<Cow<str>> = orders.iter().map(|order| lane_of(order)).collect();
-    let records = orders.iter().zip(&lanes).map(|(order, lane)| OrderRecord {
-        item_id: &order.item_id,
-        supplier_id: lane,
-        ordered_on: order.ordered_on,
-        received_on: order.received_on,
-    });
-    let yesterday: Day = facts.business_date - 1;
-    LeadTimes::learn(records, yesterday)
 }

@@ -1,5 +1,7 @@
 //! What a night reads: input tables as plain rows.
 
+pub mod master;
+
 use anyhow::Context;
 use granary_models::calendar::Day;
 use sqlx::sqlite::SqliteRow;
@@ -30,120 +32,6 @@ async fn rows<T>(
     }
     let found = query.fetch_all(pool).await.with_context(|| format!("reading: {sql}"))?;
     found.iter().map(|row| read(row).with_context(|| format!("reading: {sql}"))).collect()
-}
-
-#[derive(Clone, Debug)]
-pub struct Item {
-    pub item_id: String,
-    pub category: String,
-    pub base_uom: String,
-    pub qty_decimals: u32,
-    pub unit_cost_minor: Option<i64>,
-    pub unit_price_minor: Option<i64>,
-    pub currency: String,
-    pub shelf_life_days: Option<i64>,
-    pub launched_on: Option<Day>,
-    pub status: String,
-}
-
-pub async fn items(pool: &SqlitePool) -> anyhow::Result<Vec<Item>> {
-    let sql = "SELECT item_id, category, base_uom, qty_decimals, unit_cost_minor, unit_price_minor, \
-               currency, shelf_life_days, launched_on, status FROM item ORDER BY item_id";
-    rows(pool, sql, &[], |row| {
-        Ok(Item {
-            item_id: row.try_get("item_id")?,
-            category: row.try_get("category")?,
-            base_uom: row.try_get("base_uom")?,
-            qty_decimals: row.try_get("qty_decimals")?,
-            unit_cost_minor: row.try_get("unit_cost_minor")?,
-            unit_price_minor: row.try_get("unit_price_minor")?,
-            currency: row.try_get("currency")?,
-            shelf_life_days: row.try_get("shelf_life_days")?,
-            launched_on: optional_day(row, "launched_on")?,
-            status: row.try_get("status")?,
-        })
-    })
-    .await
-}
-
-#[derive(Clone, Debug)]
-pub struct Location {
-    pub location_id: String,
-    pub kind: String,
-    pub region: String,
-    /// Never empty where `region` is not.
-    pub weather_region: String,
-    pub capacity_qty: Option<i64>,
-}
-
-pub async fn locations(pool: &SqlitePool) -> anyhow::Result<Vec<Location>> {
-    let sql = "SELECT location_id, kind, region, \
-               CASE weather_region WHEN '' THEN region ELSE weather_region END AS weather_region, \
-               capacity_qty FROM location ORDER BY location_id";
-    rows(pool, sql, &[], |row| {
-        Ok(Location {
-            location_id: row.try_get("location_id")?,
-            kind: row.try_get("kind")?,
-            region: row.try_get("region")?,
-            weather_region: row.try_get("weather_region")?,
-            capacity_qty: row.try_get("capacity_qty")?,
-        })
-    })
-    .await
-}
-
-#[derive(Clone, Debug)]
-pub struct SupplyTerms {
-    pub item_id: String,
-    pub location_id: String,
-    pub supplier_id: String,
-    pub source_location_id: String,
-    pub kind: String,
-    pub priority: i64,
-    pub lead_time_days: Option<i64>,
-    pub review_days: Option<i64>,
-    pub moq: Option<i64>,
-    pub multiple: Option<i64>,
-    pub pack_uom: String,
-    pub unit_cost_minor: Option<i64>,
-    pub currency: String,
-    /// `[[min_qty, unit_cost_minor], …]`, by rising quantity.
-    pub price_breaks: Vec<(i64, i64)>,
-    pub shelf_life_days: Option<i64>,
-    pub capacity_qty: Option<i64>,
-}
-
-pub async fn supply_terms(pool: &SqlitePool) -> anyhow::Result<Vec<SupplyTerms>> {
-    let sql = "SELECT * FROM supply_terms \
-               ORDER BY item_id, location_id, priority, supplier_id, source_location_id";
-    rows(pool, sql, &[], |row| {
-        let breaks: &str = row.try_get("price_breaks")?;
-        let mut price_breaks: Vec<(i64, i64)> = if breaks.is_empty() {
-            Vec::new()
-        } else {
-            serde_json::from_str(breaks).with_context(|| format!("price_breaks {breaks:?}"))?
-        };
-        price_breaks.sort_unstable();
-        Ok(SupplyTerms {
-            item_id: row.try_get("item_id")?,
-            location_id: row.try_get("location_id")?,
-            supplier_id: row.try_get("supplier_id")?,
-            source_location_id: row.try_get("source_location_id")?,
-            kind: row.try_get("kind")?,
-            priority: row.try_get("priority")?,
-            lead_time_days: row.try_get("lead_time_days")?,
-            review_days: row.try_get("review_days")?,
-            moq: row.try_get("moq")?,
-            multiple: row.try_get("multiple")?,
-            pack_uom: row.try_get("pack_uom")?,
-            unit_cost_minor: row.try_get("unit_cost_minor")?,
-            currency: row.try_get("currency")?,
-            price_breaks,
-            shelf_life_days: row.try_get("shelf_life_days")?,
-            capacity_qty: row.try_get("capacity_qty")?,
-        })
-    })
-    .await
 }
 
 #[derive(Clone, Debug)]
@@ -217,13 +105,15 @@ pub struct Order {
     pub received_on: Option<Day>,
     pub qty: i64,
     pub received_qty: i64,
+    pub unit_cost_minor: Option<i64>,
     pub cancelled: bool,
 }
 
 /// Orders placed before the business date, as they stood then.
 pub async fn orders(pool: &SqlitePool, business_date: Day) -> anyhow::Result<Vec<Order>> {
     let sql = "SELECT po_id, line_no, item_id, location_id, supplier_id, source_location_id, \
-               ordered_on, expected_on, received_on, qty, received_qty, state FROM purchase_order \
+               ordered_on, expected_on, received_on, qty, received_qty, unit_cost_minor, state \
+               FROM purchase_order \
                WHERE coalesce(ordered_on, expected_on, received_on, '') < ?1 \
                ORDER BY item_id, location_id, po_id, line_no";
     rows(pool, sql, &[business_date], |row| {
@@ -241,6 +131,7 @@ pub async fn orders(pool: &SqlitePool, business_date: Day) -> anyhow::Result<Vec
             received_on,
             qty: row.try_get("qty")?,
             received_qty: row.try_get("received_qty")?,
+            unit_cost_minor: row.try_get("unit_cost_minor")?,
             cancelled: state == "cancelled",
         })
     })

@@ -1,154 +1,31 @@
 //! Publishing a run: every row in one transaction, or none.
 
+mod advice;
+mod rows;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Context;
 use granary_models::calendar::Day;
+use granary_models::plan::hysteresis::{Previous, PreviousLine, key_without_date};
 use sqlx::{Connection, SqliteConnection};
 
 use super::Store;
 use super::bulk::Bulk;
-use super::memory::{self, MemoryRows};
+use super::memory;
 use crate::config::{Exit, Refused};
 
-/// Everything a run has to say, as rows. Texts that repeat are shared.
-#[derive(Default)]
-pub struct RunRows {
-    pub run: RunRow,
-    pub forecast_series: Vec<ForecastSeriesRow>,
-    pub forecasts: Vec<ForecastRow>,
-    pub lines: Vec<LineRow>,
-    pub projections: Vec<ProjectionRow>,
-    pub productions: Vec<ProductionRow>,
-    pub findings: Vec<FindingRow>,
-    pub segments: Vec<SegmentRow>,
-    pub kpis: Vec<KpiRow>,
-    pub scores: Vec<ScoreRow>,
-    /// What later nights go on with.
-    pub memory: MemoryRows,
-}
-
-#[derive(Default)]
-pub struct RunRow {
-    pub job: String,
-    pub business_date: String,
-    /// The gate that holds the whole plan; empty when it is published.
-    pub held_because: String,
-    pub config_digest: String,
-    pub input_digest: String,
-    pub seed: i64,
-    pub version: String,
-    pub counts: String,
-}
-
-impl RunRow {
-    pub fn run_id(&self) -> String {
-        let suffix = if self.held_because.is_empty() { "" } else { "!held" };
-        format!("{}@{}{suffix}", self.job, self.business_date)
-    }
-
-    pub fn state(&self) -> &'static str {
-        if self.held_because.is_empty() { "published" } else { "held" }
-    }
-}
-
-pub struct ForecastSeriesRow {
-    pub item_id: Arc<str>,
-    pub location_id: Arc<str>,
-    pub demand_class: &'static str,
-    pub model: String,
-    pub runner_up: String,
-    pub margin: Option<f64>,
-    pub history_days: i64,
-    pub censored_days: i64,
-    pub daily_mean: f64,
-    pub dispersion: f64,
-    pub correlation: f64,
-    pub components: String,
-}
-
-pub struct ForecastRow {
-    pub item_id: Arc<str>,
-    pub location_id: Arc<str>,
-    pub date: Arc<str>,
-    pub mean: f64,
-    pub quantiles: [f64; 9],
-}
-
-pub struct LineRow {
-    pub line_key: String,
-    pub kind: &'static str,
-    pub state: &'static str,
-    pub item_id: String,
-    pub supplier_id: String,
-    pub source_location_id: String,
-    pub location_id: String,
-    pub qty: i64,
-    pub order_qty: i64,
-    pub order_uom: String,
-    pub unit_cost_minor: i64,
-    pub currency: String,
-    pub order_on: String,
-    pub expected_on: String,
-    pub need_on: String,
-    pub priority: i64,
-    pub expected_value_minor: i64,
-    pub reason: String,
-    pub held_because: String,
-}
-
-pub struct ProjectionRow {
-    pub item_id: Arc<str>,
-    pub location_id: Arc<str>,
-    pub projection: String,
-}
-
-pub struct ProductionRow {
-    pub item_id: String,
-    pub location_id: String,
-    pub qty: i64,
-    pub start_on: String,
-    pub ready_on: String,
-    pub sell_all_probability: f64,
-    pub expected_value_minor: i64,
-    pub reason: String,
-}
-
-pub struct FindingRow {
-    pub severity: &'static str,
-    pub code: &'static str,
-    pub item_id: String,
-    pub location_id: String,
-    pub detail: String,
-    pub occurrences: i64,
-}
-
-pub struct SegmentRow {
-    pub item_id: Arc<str>,
-    pub location_id: Arc<str>,
-    pub abc: &'static str,
-    pub xyz: &'static str,
-}
-
-pub struct KpiRow {
-    pub name: &'static str,
-    pub value: f64,
-    pub unit: &'static str,
-}
-
-pub struct ScoreRow {
-    pub demand_class: String,
-    pub model: String,
-    pub series: i64,
-    pub wape: Option<f64>,
-    pub bias: Option<f64>,
-    pub pinball: Option<f64>,
-    pub coverage90: Option<f64>,
-}
+pub use rows::{
+    FindingRow, ForecastRow, ForecastSeriesRow, KpiRow, LineRow, OrderExceptionRow, PlanLimitRow,
+    ProductionRow, ProjectionRow, RunRow, RunRows, ScoreRow, SegmentRow, StockExitRow,
+};
 
 /// Tables that hold rows of a run, beside `run` itself.
-const RUN_TABLES: [&str; 9] = [
+const RUN_TABLES: [&str; 12] = [
+    "DELETE FROM order_exception WHERE run_id = ?1",
+    "DELETE FROM stock_exit WHERE run_id = ?1",
+    "DELETE FROM plan_limit WHERE run_id = ?1",
     "DELETE FROM forecast_series WHERE run_id = ?1",
     "DELETE FROM forecast WHERE run_id = ?1",
     "DELETE FROM reorder_line WHERE run_id = ?1",
@@ -194,6 +71,34 @@ impl Store {
     }
 }
 
+impl Store {
+    /// The plan that the next one should not leave for little: the published one of the same
+    /// business date, else the lines of the night before that nobody has acted on.
+    pub async fn previous_lines(&self, job: &str, business_date: Day) -> anyhow::Result<Previous> {
+        let rows: Vec<(String, String, i64, String)> = sqlx::query_as(
+            "SELECT r.business_date, l.line_key, l.qty, l.expected_on FROM run r \
+             JOIN reorder_line l ON l.run_id = r.run_id \
+             WHERE r.job = ?1 AND r.state = 'published' \
+               AND (l.state IN ('proposed', 'held') OR r.business_date = ?2) \
+               AND r.business_date = (SELECT max(business_date) FROM run WHERE job = ?1 \
+                 AND state = 'published' AND business_date <= ?2) ORDER BY l.line_key",
+        )
+        .bind(job)
+        .bind(business_date.to_string())
+        .fetch_all(&self.reader)
+        .await
+        .context("reading the plan before")?;
+        let mut previous = Previous::default();
+        for (date, line_key, qty, expected_on) in rows {
+            previous.whole |= date == business_date.to_string();
+            let expected_on = expected_on.parse().context("column expected_on of reorder_line")?;
+            let key = key_without_date(&line_key).to_owned();
+            previous.lines.insert(key, PreviousLine { qty, expected_on });
+        }
+        Ok(previous)
+    }
+}
+
 async fn check_fence(
     connection: &mut SqliteConnection,
     attempt_id: i64,
@@ -226,6 +131,7 @@ async fn write(connection: &mut SqliteConnection, rows: &RunRows) -> anyhow::Res
     write_forecasts(connection, &run_id, rows).await?;
     write_lines(connection, &run_id, &rows.lines).await?;
     write_suggestions(connection, &run_id, rows).await?;
+    advice::write(connection, &run_id, rows).await?;
     write_findings(connection, &run_id, rows).await?;
     write_measures(connection, &run_id, rows).await?;
     memory::write(connection, &rows.run.job, &rows.run.business_date, &rows.memory).await?;
@@ -422,16 +328,28 @@ async fn write_measures(
     run_id: &Arc<str>,
     rows: &RunRows,
 ) -> anyhow::Result<()> {
-    let insert = "INSERT INTO segment (run_id, item_id, location_id, abc, xyz) VALUES";
-    let mut bulk = Bulk::new(connection, insert, 5);
+    let insert =
+        "INSERT INTO segment (run_id, item_id, location_id, abc, xyz, role, quadrant) VALUES";
+    let mut bulk = Bulk::new(connection, insert, 7);
     for row in &rows.segments {
-        row!(bulk, run_id.clone(), row.item_id.clone(), row.location_id.clone(), row.abc, row.xyz);
+        row!(
+            bulk,
+            run_id.clone(),
+            row.item_id.clone(),
+            row.location_id.clone(),
+            row.abc,
+            row.xyz,
+            row.role,
+            row.quadrant,
+        );
     }
     bulk.finish().await?;
 
-    let mut bulk = Bulk::new(connection, "INSERT INTO kpi (run_id, name, value, unit) VALUES", 4);
+    let insert = "INSERT INTO kpi (run_id, name, scope, scope_id, value, unit) VALUES";
+    let mut bulk = Bulk::new(connection, insert, 6);
     for row in &rows.kpis {
-        row!(bulk, run_id.clone(), row.name, row.value, row.unit);
+        let scope_id = row.scope_id.as_str();
+        row!(bulk, run_id.clone(), row.name, row.scope, scope_id, row.value, row.unit);
     }
     bulk.finish().await?;
 
@@ -475,6 +393,13 @@ fn plan_digest(rows: &RunRows) -> String {
         text(&row.location_id);
         text(&row.qty.to_string());
         text(&row.reason);
+    }
+    for row in &rows.exceptions {
+        [&row.po_id, &row.line_no, &row.move_to, &row.detail].into_iter().for_each(|t| text(t));
+        text(row.action);
+    }
+    for row in &rows.exits {
+        [&row.item_id, &row.location_id, &row.detail].into_iter().for_each(|t| text(t));
     }
     for finding in &rows.findings {
         text(finding.code);

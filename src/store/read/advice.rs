@@ -1,0 +1,120 @@
+//! What a plan advises beside its lines: open orders, stock that should go, limits.
+
+use serde::Serialize;
+use sqlx::{FromRow, SqliteConnection};
+
+/// Advice on one open order.
+#[derive(Clone, Debug, PartialEq, Serialize, FromRow)]
+pub struct OrderException {
+    pub run_id: String,
+    pub item_id: String,
+    pub item_name: String,
+    pub location_id: String,
+    pub po_id: String,
+    pub line_no: String,
+    pub supplier_id: String,
+    /// `expedite`, `postpone`, `cancel` or `excess`.
+    pub action: String,
+    pub qty: i64,
+    pub qty_decimals: i64,
+    pub base_uom: String,
+    pub due_on: String,
+    pub move_to: String,
+    pub value_minor: i64,
+    pub currency: String,
+    pub detail: String,
+}
+
+/// Stock that will not sell in time, and the way out that brings most.
+#[derive(Clone, Debug, PartialEq, Serialize, FromRow)]
+pub struct StockExit {
+    pub run_id: String,
+    pub item_id: String,
+    pub item_name: String,
+    pub location_id: String,
+    pub qty: i64,
+    pub qty_decimals: i64,
+    pub base_uom: String,
+    pub days_without_sale: i64,
+    pub cover_days: Option<f64>,
+    /// At cost.
+    pub value_minor: i64,
+    /// `transfer`, `markdown`, `return` or `write_off`.
+    pub proposal: String,
+    pub to_location_id: String,
+    pub depth: Option<f64>,
+    pub expected_recovery_minor: i64,
+    pub currency: String,
+    pub detail: String,
+}
+
+/// A limit that lines share.
+#[derive(Clone, Debug, PartialEq, Serialize, FromRow)]
+pub struct PlanLimit {
+    pub name: String,
+    pub scope: String,
+    pub unit: String,
+    pub amount: f64,
+    pub wanted: f64,
+    pub used: f64,
+    /// Expected money that one more unit of the limit would bring.
+    pub price: f64,
+}
+
+/// Of one item at one location.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    pub item_id: &'a str,
+    pub location_id: &'a str,
+}
+
+/// Advice on open orders, the most valuable first; `None` for all places.
+pub async fn exceptions(
+    db: &mut SqliteConnection,
+    run_id: &str,
+    place: Option<Place<'_>>,
+) -> sqlx::Result<Vec<OrderException>> {
+    sqlx::query_as(
+        "SELECT e.*, coalesce(i.name, '') AS item_name, \
+           coalesce(i.qty_decimals, 0) AS qty_decimals, coalesce(i.base_uom, 'each') AS base_uom \
+         FROM order_exception e LEFT JOIN item i ON i.item_id = e.item_id \
+         WHERE e.run_id = ?1 AND (?2 IS NULL OR (e.item_id = ?2 AND e.location_id = ?3)) \
+         ORDER BY e.value_minor DESC, e.item_id, e.location_id, e.po_id, e.line_no",
+    )
+    .bind(run_id)
+    .bind(place.map(|place| place.item_id))
+    .bind(place.map(|place| place.location_id))
+    .fetch_all(db)
+    .await
+}
+
+/// Stock that should go, the most valuable first; `None` for all places.
+pub async fn exits(
+    db: &mut SqliteConnection,
+    run_id: &str,
+    place: Option<Place<'_>>,
+) -> sqlx::Result<Vec<StockExit>> {
+    sqlx::query_as(
+        "SELECT e.*, coalesce(i.name, '') AS item_name, \
+           coalesce(i.qty_decimals, 0) AS qty_decimals, coalesce(i.base_uom, 'each') AS base_uom \
+         FROM stock_exit e LEFT JOIN item i ON i.item_id = e.item_id \
+         WHERE e.run_id = ?1 AND (?2 IS NULL OR (e.item_id = ?2 AND e.location_id = ?3)) \
+         ORDER BY e.value_minor DESC, e.item_id, e.location_id",
+    )
+    .bind(run_id)
+    .bind(place.map(|place| place.item_id))
+    .bind(place.map(|place| place.location_id))
+    .fetch_all(db)
+    .await
+}
+
+/// Limits of the run, in stored order.
+pub async fn limits(db: &mut SqliteConnection, run_id: &str) -> sqlx::Result<Vec<PlanLimit>> {
+    sqlx::query_as(
+        "SELECT name, scope, unit, amount, wanted, used, price FROM plan_limit \
+         WHERE run_id = ? ORDER BY limit_no",
+    )
+    .bind(run_id)
+    .fetch_all(db)
+    .await
+}

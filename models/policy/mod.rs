@@ -1,6 +1,7 @@
 //! Inventory policy: from demand paths, stock and supply terms to an order and its reason.
 
 pub mod lead_time;
+pub mod lookahead;
 pub mod order;
 pub mod perishable;
 pub mod price;

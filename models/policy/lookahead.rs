@@ -128,7 +128,8 @@ impl Lookahead {
         ground.lay_out(self, demand, receipts, opening, window);
         rule.fit(ground);
         let most = self.most.unwrap_or(i64::MAX).clamp(0, 1 << 50);
-        let by_rule = ((f64::from(rule.level[0]) - ground.projected_today(rule)).round() as i64).clamp(0, most);
+        let by_rule = ((f64::from(rule.level[0]) - ground.projected_today(rule)).round() as i64)
+            .clamp(0, most);
         // A quarter of a review's spread: several of them bracket the best, and halve down to it.
         let step = ((rule.spread / 4.0) as i64).max(1);
         Prepared { scratch, most, step, by_rule }
@@ -181,6 +182,11 @@ impl Prepared<'_> {
 }
 impl LookaheadScratch {
     pub fn show(&self) -> String {
-        format!("z {:.2} evals {} level {:?}", self.rule.setting, self.costs.len(), &self.rule.level[..2])
+        format!(
+            "z {:.2} evals {} level {:?}",
+            self.rule.setting,
+            self.costs.len(),
+            &self.rule.level[..2]
+        )
     }
 }

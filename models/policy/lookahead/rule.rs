@@ -131,7 +131,11 @@ impl Rule {
             for (at, stretch) in plan.stretches[..plan.count].iter_mut().enumerate() {
                 let to = day + lead * (at + 1) / plan.count;
                 let demand = moments(ground, from, to);
-                *stretch = Stretch { end: to.min(ground.days), mean: demand.mean, variance: demand.variance };
+                *stretch = Stretch {
+                    end: to.min(ground.days),
+                    mean: demand.mean,
+                    variance: demand.variance,
+                };
                 from = to;
             }
             plan.lead_demand = moments(ground, day, end).mean;

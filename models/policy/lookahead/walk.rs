@@ -117,8 +117,7 @@ impl Ground {
                     true => day,
                     false => demand.days - season + (day - demand.days) % season,
                 };
-                let wanted =
-                    if demand.days == 0 { [0.0; LANES] } else { eight(demand.row(known)) };
+                let wanted = if demand.days == 0 { [0.0; LANES] } else { eight(demand.row(known)) };
                 let received =
                     if day < receipts.days { eight(receipts.row(day)) } else { [0.0; LANES] };
                 for p in 0..LANES {

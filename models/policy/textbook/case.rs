@@ -39,8 +39,8 @@ fn names() -> String {
 }
 
 /// Names of the models that [`solve`] knows, with their required and their optional fields.
-pub fn models() -> impl Iterator<Item = (&'static str, &'static [&'static str], &'static [&'static str])>
-{
+pub fn models()
+-> impl Iterator<Item = (&'static str, &'static [&'static str], &'static [&'static str])> {
     MODELS.iter().map(|model| (model.name, model.required, model.optional))
 }
 

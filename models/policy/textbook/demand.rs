@@ -176,10 +176,8 @@ impl CountLaw {
         between("lead_time", periods, 0.0, 1e9, "a number from 0 to 1e9 periods")?;
         let mean = self.mean() * periods;
         if mean > MEAN_MAX {
-            let legal = format!(
-                "at most {} for these periods; count in a larger unit",
-                MEAN_MAX / periods
-            );
+            let legal =
+                format!("at most {} for these periods; count in a larger unit", MEAN_MAX / periods);
             return Err(ParameterError::new("demand_mean", self.mean(), legal));
         }
         if periods == 0.0 {

@@ -316,11 +316,8 @@ fn one_period(
             let mut below = 0.0;
             let mut weights = Vec::new();
             for count in first as usize..=last as usize {
-                let upto = if count == last as usize {
-                    1.0
-                } else {
-                    normal.cdf(count as f64 + 0.5)
-                };
+                let upto =
+                    if count == last as usize { 1.0 } else { normal.cdf(count as f64 + 0.5) };
                 weights.push(upto - below);
                 below = upto;
             }

@@ -120,11 +120,13 @@ impl ServiceTree {
                 }
             }
         }
-        let net: Vec<usize> = (0..count)
-            .map(|k| inbound[k] + self.stages[k].processing_time - outbound[k])
+        let net: Vec<usize> =
+            (0..count).map(|k| inbound[k] + self.stages[k].processing_time - outbound[k]).collect();
+        let safety_stocks: Vec<f64> = net
+            .iter()
+            .zip(&self.bound)
+            .map(|(&time, bound)| bound * (time as f64).sqrt())
             .collect();
-        let safety_stocks: Vec<f64> =
-            net.iter().zip(&self.bound).map(|(&time, bound)| bound * (time as f64).sqrt()).collect();
         let cost_rate =
             self.stages.iter().zip(&safety_stocks).map(|(k, stock)| k.holding_cost * stock).sum();
         ServiceTimes {

@@ -45,8 +45,7 @@ const BASE_SD: &[&str] =
     &["holding_cost", "stockout_cost", "demand_mean", "demand_sd", "lead_time"];
 const BASE_PMF: &[&str] = &["holding_cost", "stockout_cost", "demand_pmf", "lead_time"];
 const SS_MEAN: &[&str] = &["holding_cost", "stockout_cost", "fixed_cost", "demand_mean"];
-const SS_SD: &[&str] =
-    &["holding_cost", "stockout_cost", "fixed_cost", "demand_mean", "demand_sd"];
+const SS_SD: &[&str] = &["holding_cost", "stockout_cost", "fixed_cost", "demand_mean", "demand_sd"];
 const SS_PMF: &[&str] = &["holding_cost", "stockout_cost", "fixed_cost", "demand_pmf"];
 const RQ_MEAN: &[&str] =
     &["holding_cost", "stockout_cost", "fixed_cost", "demand_mean", "lead_time"];
@@ -292,8 +291,7 @@ fn r_q_normal(f: &Fields) -> Answer {
 }
 
 fn r_q_poisson(f: &Fields) -> Answer {
-    let best =
-        continuous(f)?.poisson(f.number("demand_mean")?, f.number("lead_time")?).of(f)?;
+    let best = continuous(f)?.poisson(f.number("demand_mean")?, f.number("lead_time")?).of(f)?;
     Ok(Output::default()
         .value("r", best.reorder_point as i64)
         .value("Q", best.order_quantity as i64)

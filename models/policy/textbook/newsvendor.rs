@@ -55,12 +55,7 @@ impl Newsvendor {
     ///
     /// # Errors
     /// A mean that is no number, a negative spread or lead time, costs 1e12 times apart.
-    pub fn normal(
-        &self,
-        mean: f64,
-        sd: f64,
-        lead_time: f64,
-    ) -> Result<BaseStock, ParameterError> {
+    pub fn normal(&self, mean: f64, sd: f64, lead_time: f64) -> Result<BaseStock, ParameterError> {
         finite("demand_mean", mean)?;
         not_negative("demand_sd", sd)?;
         let window = NormalDemand { mean, sd }.over(1.0 + checked_lead_time(lead_time)?);

@@ -112,8 +112,8 @@ impl ContinuousReview {
     ) -> Result<RqPolicy, ParameterError> {
         positive("demand_mean", demand_mean)?;
         finite("demand_sd", not_negative("demand_sd", demand_sd)?)?;
-        let demand = NormalDemand { mean: demand_mean, sd: demand_sd }
-            .over(checked_lead_time(lead_time)?);
+        let demand =
+            NormalDemand { mean: demand_mean, sd: demand_sd }.over(checked_lead_time(lead_time)?);
         let (holding, stockout) = (self.holding_cost, self.stockout_cost);
         let setups = self.fixed_cost * demand_mean;
         // Without a spread: the EOQ with back-orders.

@@ -206,9 +206,7 @@ impl<'a> Search<'a> {
         let (high, low) = visits.split_at(above.min(visits.len()));
         self.work += visits.len();
         let costs_above = &self.costs_above[above + 1 - high.len()..=above];
-        self.fixed_cost
-            + dot_reversed(high, costs_above)
-            + dot(low, &self.costs_below[..low.len()])
+        self.fixed_cost + dot_reversed(high, costs_above) + dot(low, &self.costs_below[..low.len()])
     }
 
     fn run(&mut self) -> Result<(), ParameterError> {
@@ -268,8 +266,7 @@ const LANES: usize = 4;
 /// `Σ a_i b_i`, with several sums at a time.
 pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
     let (a_chunks, b_chunks) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    let rest: f64 =
-        a_chunks.remainder().iter().zip(b_chunks.remainder()).map(|(a, b)| a * b).sum();
+    let rest: f64 = a_chunks.remainder().iter().zip(b_chunks.remainder()).map(|(a, b)| a * b).sum();
     let mut lanes = [0.0; LANES];
     for (a, b) in a_chunks.zip(b_chunks) {
         for lane in 0..LANES {

@@ -184,8 +184,7 @@ pub fn counts_level(
         }
     };
     let (short, short_before) = (Shortfall::new(&cover), Shortfall::new(&before));
-    let fill =
-        |level: i64| 1.0 - (short.at(level) - short_before.at(level + shift)) / cycle_demand;
+    let fill = |level: i64| 1.0 - (short.at(level) - short_before.at(level + shift)) / cycle_demand;
     let level = match service {
         Service::Cycle(target) => cover.quantile(target) as i64,
         Service::Fill(target) => {

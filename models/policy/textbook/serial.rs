@@ -228,10 +228,8 @@ impl<'a> Recursion<'a> {
                 dot_reversed(kernel, &costs[from..from + kernel.len()])
             })
             .collect();
-        let least =
-            (0..points).min_by(|&a, &b| expected[a].total_cmp(&expected[b])).unwrap_or(0);
-        let (offset, cost) =
-            if whole { (0.0, expected[least]) } else { vertex(&expected, least) };
+        let least = (0..points).min_by(|&a, &b| expected[a].total_cmp(&expected[b])).unwrap_or(0);
+        let (offset, cost) = if whole { (0.0, expected[least]) } else { vertex(&expected, least) };
         self.levels.push(low + (least as f64 + offset) * step);
         self.cost_rate = cost;
         self.slope += holding;

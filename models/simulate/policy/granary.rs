@@ -3,6 +3,7 @@
 use super::batch::Batch;
 use super::sober::sober;
 use super::{Scratch, Situation};
+use crate::policy::lookahead::{Lookahead, PeriodMoney};
 use crate::policy::order::{Target, UnitMoney, needs, raw_quantity};
 
 /// Orders for the interval from this order's arrival to the next order's.
@@ -38,7 +39,7 @@ impl Granary {
         scratch.window.until.clear();
         scratch.window.until.resize(paths, until);
         let opening = situation.stock.opening(item, rules.issue);
-        let Scratch { demand, receipts, needs: found, window, values } = scratch;
+        let Scratch { demand, receipts, needs: found, window, values, ahead } = scratch;
         needs(demand, receipts, &opening, window, rules.shortage, found);
         let batches = item.money.order > 0.0 || item.moq > 1;
         if self.target == Target::Economics && batches && !opening.perishes() {
@@ -48,21 +49,26 @@ impl Granary {
                 if reorder >= 0.0 { up_to.ceil() as i64 } else { 0 }
             });
         }
-        raw_quantity(found, self.target, unit_money(situation), values).qty
+        if self.target != Target::Economics {
+            return raw_quantity(found, self.target, UnitMoney::default(), values).qty;
+        }
+        look_ahead(situation).best_order(demand, receipts, &opening, window, ahead).qty
     }
 }
 
-/// Money of one more unit: what it saves when it is asked for, what it costs until then, and what
-/// is lost when the goods expire.
-pub fn unit_money(situation: &Situation) -> UnitMoney {
-    let item = situation.item;
-    let expires = item
-        .shelf_life_periods
-        .is_some_and(|life| life as usize <= situation.rules.review_every_periods);
-    UnitMoney {
-        margin_and_penalty: item.money.shortage,
-        holding_per_day: item.money.holding,
-        // What keeps until the next order arrives makes that order smaller.
-        left_over: if expires { item.money.waste } else { 0.0 },
+/// Costs of a period as the lookahead takes them: what is left over makes later orders smaller.
+fn look_ahead(situation: &Situation) -> Lookahead {
+    let (money, rules) = (&situation.item.money, situation.rules);
+    let money = PeriodMoney {
+        unit_cost: 0.0,
+        holding: money.holding,
+        shortage: money.shortage,
+        waste: money.waste,
+        discount: 1.0,
+    };
+    let season = rules.forecast.seasons.first().copied().unwrap_or(1);
+    Lookahead {
+        season_days: season.min(situation.plan.horizon()) as u32,
+        ..Lookahead::new(money, rules.shortage, rules.review_every_periods as u32)
     }
 }

@@ -12,6 +12,7 @@ use statrs::distribution::{ContinuousCDF, Normal};
 
 use crate::distribution::paths::PathPlan;
 use crate::forecast::sku_forecast::SkuForecast;
+use crate::policy::lookahead::LookaheadScratch;
 use crate::policy::order::{Needs, Window};
 use crate::policy::projection::PathMatrix;
 use crate::simulate::item::{Item, Rules};
@@ -79,6 +80,7 @@ pub struct Scratch {
     pub needs: Needs,
     pub window: Window,
     pub values: Vec<f64>,
+    pub ahead: LookaheadScratch,
 }
 
 impl Policy {

@@ -1,16 +1,19 @@
 //! The policies: by hand, against exact optima and against brute force.
 
 use granary_models::distribution::count::{CountDemand, Levels};
+use granary_models::forecast::sku_forecast::SkuForecast;
 use granary_models::policy::order::{Needs, Window, needs};
 use granary_models::policy::projection::{Opening, PathMatrix, Shortage};
 use granary_models::simulate::item::{Item, Rules};
 use granary_models::simulate::policy::PolicyKind;
 use granary_models::simulate::policy::base_stock::BaseStock;
 use granary_models::simulate::policy::batch::Batch;
+use granary_models::simulate::policy::lumps;
 use granary_models::simulate::policy::min_max::MinMax;
 use granary_models::simulate::policy::seasonal_naive_cover::{
     SeasonalForecast, SeasonalNaiveCover, indexed_average, seasonal_naive,
 };
+use granary_models::simulate::policy::sober::sober;
 
 use super::simulate_help::{Setting, given, money, noise, policy, rules};
 
@@ -137,4 +140,37 @@ fn perfect_information_is_a_bound_by_brute_force() {
         }
         assert!((perfect - least).abs() < 1e-9, "{trial}: {perfect} {least} {demand:?} {item:?}");
     }
+}
+
+/// Lumps of 100 in one period of ten: paths have the forecast's mean and no lump that is far from
+/// those that came, whatever tail the forecast has.
+#[test]
+fn rare_demand_comes_in_lumps_like_those_that_came() {
+    let history: Vec<f64> = (0..200).map(|t| if t % 10 == 3 { 100.0 } else { 0.0 }).collect();
+    let forecast = SkuForecast::from_mean(7, vec![8.0; 6], 200.0, 0.9);
+    let mut demand = PathMatrix::default();
+    demand.reset(4_000, 6, 0.0);
+    assert!(lumps::draw(&forecast, &history, 1, &mut demand));
+    let mean = demand.values.iter().sum::<f64>() / demand.values.len() as f64;
+    assert!((mean / 8.0 - 1.0).abs() < 0.05, "{mean}");
+    assert!(demand.values.iter().all(|&d| d == 0.0 || (50.0..150.0).contains(&d)));
+    let busy: Vec<f64> = (0..200).map(|t| f64::from(t % 3)).collect();
+    assert!(!lumps::draw(&forecast, &busy, 1, &mut demand));
+}
+
+#[test]
+fn a_spread_is_held_against_the_history() {
+    // Mean 10, variance 20.2: a dispersion of 0.1; neighbours in time have nothing to do with each
+    // other.
+    let mut next = noise(3);
+    let history: Vec<f64> = (0..400).map(|_| 10.0 + 15.6 * (next() - 0.5)).collect();
+    let wild = SkuForecast::from_mean(7, vec![10.0; 6], 200.0, 0.9);
+    let calm = sober(&wild, &history, 4);
+    assert!((0.06..0.14).contains(&calm.dispersion), "{}", calm.dispersion);
+    assert!(calm.correlation < 0.1, "{}", calm.correlation);
+    let narrow = SkuForecast::from_mean(7, vec![10.0; 6], 0.01, 0.0);
+    assert_eq!((sober(&narrow, &history, 4).dispersion, narrow.correlation), (0.01, 0.0));
+    // A level that moves slowly keeps stretches alike.
+    let slow: Vec<f64> = (0..400).map(|t| 10.0 + 8.0 * (f64::from(t) / 40.0).sin()).collect();
+    assert!(sober(&wild, &slow, 4).correlation > 0.6);
 }

@@ -1,6 +1,7 @@
 //! What Granary itself would order: from joint demand paths and the money of each unit.
 
 use super::batch::Batch;
+use super::lumps;
 use super::sober::sober;
 use super::{Scratch, Situation};
 use crate::policy::lookahead::{Lookahead, PeriodMoney};
@@ -26,8 +27,11 @@ impl Granary {
         let paths = situation.plan.paths();
         let days = situation.plan.horizon();
         scratch.demand.reset(paths, days, 0.0);
-        let forecast = sober(forecast, situation.history, situation.protection_periods());
-        scratch.demand.add_demand(&forecast.paths(situation.plan));
+        let history = situation.history;
+        if !lumps::draw(forecast, history, rules.seed, &mut scratch.demand) {
+            let forecast = sober(forecast, history, situation.protection_periods());
+            scratch.demand.add_demand(&forecast.paths(situation.plan));
+        }
         scratch.receipts.reset(paths, days, 0.0);
         for (day, qty) in situation.stock.due().enumerate().filter(|(_, qty)| *qty > 0) {
             scratch.receipts.add_on(day, qty as f64);

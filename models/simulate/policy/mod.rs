@@ -3,6 +3,7 @@
 pub mod base_stock;
 pub mod batch;
 pub mod granary;
+pub mod lumps;
 pub mod min_max;
 pub mod perfect_information;
 pub mod seasonal_naive_cover;

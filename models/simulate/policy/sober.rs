@@ -6,12 +6,12 @@
 //! variance of a period is no larger than that of the history around its plain mean, which any
 //! forecast should beat; and periods go together no more than the history's own sums say.
 
+use std::sync::Arc;
+
 use crate::forecast::sku_forecast::SkuForecast;
 
 /// Periods of history that say something of a variance.
-const PERIODS_MIN: usize = 12;
-/// Estimates of a variance from few demands are low as often as high.
-const ROOM: f64 = 1.25;
+pub(super) const PERIODS_MIN: usize = 12;
 /// A correlation that is assumed as if it had been seen in so many stretches.
 const CORRELATION_PRIOR: (f64, f64) = (0.15, 2.0);
 
@@ -29,7 +29,9 @@ pub fn sober(forecast: &SkuForecast, history: &[f64], periods: usize) -> SkuFore
     if mean <= 0.0 {
         return sober;
     }
-    let own = ROOM * ((variance - mean) / (mean * mean)).max(0.0);
+    // The shape stretches the tails by what its whole class has been surprised by.
+    sober.shape = Arc::default();
+    let own = ((variance - mean) / (mean * mean)).max(0.0);
     sober.dispersion = sober.dispersion.min(own as f32);
     if let Some(own) = correlation(&known, mean, variance, periods) {
         sober.correlation = sober.correlation.min(own as f32);

@@ -183,7 +183,7 @@ fn opening_at(
     // The running need of the first day is what that day's demand lacks after its receipts.
     let at = arrive * demand.paths + path;
     let first = needs.running.values.get(arrive * needs.running.paths + path);
-    first.map_or(0.0, |need| demand.values[at] - receipts.values[at] - need)
+    first.map_or(0.0, |need| demand.values[at] - receipts.values[at] - f64::from(*need))
 }
 
 /// Probabilities of a review's demand in steps, from the paths; where it is so rare that no path

@@ -159,6 +159,10 @@ impl Ground {
         day.saturating_add(self.life - 1).min(self.days)
     }
 
+    pub(super) fn expires(&self) -> bool {
+        self.aging != Aging::Keeps
+    }
+
     /// Mean over the paths of the stock that the rule expects as today's order comes.
     pub(super) fn projected_today(&mut self, rule: &Rule) -> f64 {
         let mut incoming = std::mem::take(&mut self.incoming);
@@ -439,12 +443,14 @@ impl<'a> Lanes<'a> {
             }
             from = stretch.end;
             for p in 0..LANES {
-                let m = mean[p] - stretch.mean;
+                // What is owed stays owed; sales are lost down to that.
+                let owed = if LOST_SALES { smaller(mean[p], 0.0) } else { 0.0 };
+                let m = mean[p] - owed - stretch.mean;
                 if LOST_SALES {
                     let v = variance[p] + stretch.variance;
                     let root = (m * m + TWO_OVER_PI * v + 1e-6).sqrt();
                     let positive = 0.5 + 0.5 * m / root;
-                    mean[p] = 0.5 * (m + root);
+                    mean[p] = owed + 0.5 * (m + root);
                     variance[p] = v * positive * (0.36 + 0.64 * positive);
                 } else {
                     mean[p] = m;
@@ -472,6 +478,19 @@ impl<'a> Lanes<'a> {
         for at in from..plan.next.min(ground.days) {
             for p in 0..LANES {
                 mean[p] += self.incoming[at][p];
+                came[p] += self.incoming[at][p];
+            }
+            if AGING == 1 {
+                for p in 0..LANES {
+                    expired_by[p] += self.shelf[at][p];
+                }
+            }
+        }
+        if AGING == 1 {
+            // What will expire before the order after this one comes serves only till then.
+            for p in 0..LANES {
+                let gone = came[p] - mean[p] + plan.gap.mean;
+                mean[p] -= larger(expired_by[p] - gone, 0.0);
             }
         }
         mean

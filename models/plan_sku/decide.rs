@@ -4,12 +4,12 @@ use crate::calendar::Day;
 use crate::finding::{Code, Finding};
 use crate::plan::choice::Choice;
 use crate::plan_sku::Line;
+use crate::plan_sku::ahead::{look_text, lookahead};
 use crate::plan_sku::input::{ItemSupply, PlanConfig};
 use crate::plan_sku::stage::{Scratch, Stage, set_window};
-use crate::policy::lookahead::{Lookahead, PeriodMoney};
 use crate::policy::order::{RawOrder, Target, UnitMoney, mean, needs, raw_quantity};
 use crate::policy::price::{BreakCosts, unit_cost_minor, with_breaks};
-use crate::policy::projection::{Opening, Shortage};
+use crate::policy::projection::Opening;
 use crate::policy::reason::{Reason, ReasonStep, codes};
 use crate::policy::rounding::{Lot, Rounded, round, round_down};
 use crate::policy::terms::{SupplyKind, SupplyTerms};
@@ -127,44 +127,7 @@ pub(super) fn lot_of(terms: &SupplyTerms) -> Lot {
     Lot { moq: terms.moq, multiple: terms.multiple, capacity: terms.capacity_qty }
 }
 
-/// Looks further than to the next order where this order changes what the next ones should be:
-/// sales lost while several orders are on their way, or of goods that expire. Under a service
-/// target the paths of one window decide, and of demand that waits the position says all.
-fn lookahead(
-    item: &ItemSupply,
-    stage: &Stage,
-    ask: &Ask,
-    opening: &Opening,
-    target: Target,
-    money: UnitMoney,
-) -> Option<Lookahead> {
-    let terms = ask.terms;
-    let pipeline = terms.lead_time.quantile(0.5) > terms.review_days;
-    let lost = item.shortage == Shortage::Lost;
-    let alone = stage.serves.len() == 1 && stage.later == 0 && ask.next.is_none();
-    let pays = target == Target::Economics && money.margin_and_penalty > 0.0;
-    if !(lost && alone && pays && (pipeline || opening.shelf_life_days.is_some())) {
-        return None;
-    }
-    let cost = goods_cost(item, terms);
-    let waste = if opening.perishes() { (money.left_over - cost).max(0.0) } else { 0.0 };
-    let money = PeriodMoney {
-        unit_cost: cost,
-        holding: money.holding_per_day,
-        // What is not sold need not be bought.
-        shortage: money.margin_and_penalty + cost,
-        waste,
-        discount: 1.0,
-    };
-    Some(Lookahead::new(money, item.shortage, terms.review_days))
-}
-
-fn look_text(item: &ItemSupply, plain: i64, best: i64) -> String {
-    let (plain, best) = (item.unit.show(plain), item.unit.show(best));
-    format!("Until the next order alone {plain} would pay; with the orders after it {best} do.")
-}
-
-fn goods_cost(item: &ItemSupply, terms: &SupplyTerms) -> f64 {
+pub(super) fn goods_cost(item: &ItemSupply, terms: &SupplyTerms) -> f64 {
     // A transfer's own cost is freight; what is at stake is the goods.
     let unit_cost_minor = match terms.kind {
         SupplyKind::Transfer => item.unit_cost_minor,

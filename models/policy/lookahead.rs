@@ -13,11 +13,12 @@
 //! Within a day: the order, receipts, demand, expiry, the count. Costs of a day are paid at its end
 //! and discounted by the day; an order is paid for as it leaves.
 
+mod ground;
 mod rule;
 mod walk;
 
+use crate::policy::lookahead::ground::Ground;
 use crate::policy::lookahead::rule::Rule;
-use crate::policy::lookahead::walk::Ground;
 use crate::policy::order::Window;
 use crate::policy::projection::{Opening, PathMatrix, Shortage};
 

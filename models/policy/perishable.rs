@@ -210,7 +210,8 @@ pub(crate) fn needs(
             let lifo = Displacing { demand, receipts, opening, shortage, path };
             let enough = lifo.enough(&mut shelf, served.clone(), need);
             for day in served {
-                out.running.values[day * paths + path] *= enough / need;
+                let running = &mut out.running.values[day * paths + path];
+                *running = (*running * enough / need).round();
             }
             out.displaced[path] = enough - need;
             out.displaces |= enough > need;

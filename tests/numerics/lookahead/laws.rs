@@ -85,7 +85,7 @@ fn cases() -> impl Strategy<Value = Case> {
                 for (day, &qty) in due.iter().enumerate().take(lead) {
                     receipts.row_mut(day).fill(f64::from(qty));
                 }
-                let late = |path: usize| f64::from(u8::from(random && path % 3 == 0));
+                let late = |path: usize| f64::from(u8::from(random && path.is_multiple_of(3)));
                 let arrive: Vec<f64> = (0..count).map(|path| lead as f64 + late(path)).collect();
                 let until = (0..count)
                     .map(|path| (lead + review as usize) as f64 + late(path + 1))

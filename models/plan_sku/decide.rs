@@ -4,12 +4,12 @@ use crate::calendar::Day;
 use crate::finding::Finding;
 use crate::plan::choice::Choice;
 use crate::plan_sku::Line;
+use crate::plan_sku::choices::Curve;
 use crate::plan_sku::explain::{explain_calendar, explain_need};
 use crate::plan_sku::input::{ItemSupply, PlanConfig};
 use crate::plan_sku::limits::{Limits, Rounding};
 use crate::plan_sku::stage::{Scratch, Shape, Stage, set_window};
-use crate::policy::order::{UnitMoney, mean, raw_quantity};
-use crate::policy::price::unit_cost_minor;
+use crate::policy::order::{Target, UnitMoney, mean, raw_quantity};
 use crate::policy::projection::{Opening, PathMatrix};
 use crate::policy::reason::{Reason, ReasonStep, codes};
 use crate::policy::rounding::Lot;
@@ -54,6 +54,9 @@ pub(super) struct Decision {
     fill_with: f64,
     daily_demand: f64,
     protection_days: u32,
+    choice: Choice,
+    /// Whether some quantity earns money, whatever the target asks for.
+    earns: bool,
 }
 
 /// Decides on one order for a place, or for an echelon.
@@ -98,6 +101,25 @@ pub(super) fn decide(
         lack.value_of((ask.already + qty) as f64, money) - lack.value_of(ask.already as f64, money)
     };
     let (qty, cut) = rounding.run(net_need, &limits, value_of);
+    let free = ask.limit.is_none() && !rounding.stopped();
+    let (choice, earns) = if config.with_choices && terms.kind == SupplyKind::Purchase && free {
+        let costs = &limits.break_costs;
+        Curve {
+            item,
+            terms,
+            needs: lack,
+            money,
+            own: qty,
+            standing,
+            already: ask.already,
+            room: (costs.cover_days * costs.daily_demand).ceil() as i64,
+            most: costs.most,
+            by_service: target != Target::Economics,
+        }
+        .choice()
+    } else {
+        (Choice::default(), false)
+    };
     let median = terms.arrival_at(receiving, order_on, terms.lead_time.quantile(0.5)) - today;
     let arrive = (!terms.lead_time.is_fixed())
         .then(|| scratch.window.arrive.iter().map(|day| day - f64::from(stage.later)).collect());
@@ -109,7 +131,7 @@ pub(super) fn decide(
         cut,
         median_arrival: arrives_in,
         arrive,
-        unit_cost_minor: unit_cost_minor(terms.unit_cost_minor, &terms.price_breaks, qty),
+        unit_cost_minor: terms.price_minor(qty),
         lot: lot_of(terms),
         money,
         need: lack.need.clone(),
@@ -121,6 +143,8 @@ pub(super) fn decide(
         fill_with: lack.fill_with((ask.already + qty) as f64),
         daily_demand,
         protection_days: until.ceil() as u32,
+        choice,
+        earns,
         order_on,
         reason,
         findings: found,
@@ -206,6 +230,11 @@ fn first_shortage_in<T: Cell>(
 }
 
 impl Decision {
+    /// Whether nothing is ordered though something would earn money.
+    pub(super) fn is_candidate(&self) -> bool {
+        self.qty == 0 && self.earns
+    }
+
     pub(super) fn final_reason(&self, item: &ItemSupply) -> Vec<ReasonStep> {
         let mut reason = self.reason.clone();
         reason.sum(codes::FINAL, |qty| format!("Order {}.", item.unit.show(qty)));
@@ -247,7 +276,7 @@ impl Decision {
                 .reduce(i64::saturating_add),
             history_days: histories().map(|h| h.len() as u32).max(),
             reason: self.final_reason(item),
-            choice: Choice::default(),
+            choice: self.choice.clone(),
         }
     }
 }

@@ -162,6 +162,40 @@ impl Needs {
             / paths
     }
 
+    /// The quantity up to which every unit is worth more than it costs.
+    pub fn best_quantity(&self, money: UnitMoney) -> i64 {
+        let most = self.need.iter().copied().fold(0.0, f64::max);
+        self.worth_having(most, money).min(1e15) as i64
+    }
+
+    /// For each of the rising quantities `at`: units used up by the needs, and days that units wait
+    /// to be, both summed over paths. Most of the quantities should be `first + i * width`: one look
+    /// at every cell serves all of them, and one each any other.
+    pub fn used_and_waiting(&self, at: &[f64], (first, width): (f64, f64)) -> Vec<(f64, f64)> {
+        let steps = |qty: f64| ((qty - first) / width).ceil().clamp(0.0, 64.0) as usize;
+        let on_step = |qty: f64| qty >= first && (qty - first) % width == 0.0;
+        // How many cells end at each step, and their sum.
+        let mut bins = [(0u32, 0.0f64); 66];
+        let shared = at.iter().filter(|&&qty| on_step(qty)).count() > 2;
+        if shared {
+            for &used in self.running.values.iter().filter(|used| **used < f32::INFINITY) {
+                let used = f64::from(used.max(0.0));
+                let beyond = usize::from(used > first + 64.0 * width);
+                let bin = &mut bins[steps(used) + beyond];
+                *bin = (bin.0 + 1, bin.1 + used);
+            }
+        }
+        let waiting = |qty: f64| {
+            if !(shared && on_step(qty)) || qty > first + 64.0 * width {
+                return unsold_days(&self.running.values, qty);
+            }
+            let below = &bins[..=steps(qty)];
+            below.iter().map(|&(count, sum)| f64::from(count) * qty - sum).sum()
+        };
+        let used = |qty: f64| self.need.iter().map(|&need| need.clamp(0.0, qty)).sum();
+        at.iter().map(|&qty| (used(qty), waiting(qty))).collect()
+    }
+
     /// The number of units that are worth more than they cost, at most `most`.
     fn worth_having(&self, most: f64, money: UnitMoney) -> f64 {
         // No unit is held for longer than all days of the window: how much shorter has to be

@@ -1,6 +1,7 @@
 //! `models/plan` and `models/plan_sku`: whole items.
 
 mod plan_calendars;
+mod plan_choices;
 mod plan_exceptions;
 mod plan_gates;
 mod plan_help;

@@ -3,7 +3,7 @@
 use crate::plan::choice::Choice;
 use crate::plan_sku::decide::lot_of;
 use crate::plan_sku::input::ItemSupply;
-use crate::policy::order::{Needs, UnitMoney};
+use crate::policy::order::{Needs, UnitMoney, mean};
 use crate::policy::rounding::round;
 use crate::policy::terms::SupplyTerms;
 
@@ -92,8 +92,9 @@ impl Curve<'_> {
         let base =
             self.needs.used_and_waiting(&[self.already as f64], (first as f64, width as f64));
         let paths = self.needs.need.len().max(1) as f64;
-        let rest = |index: usize| at[index] - sums[index].0 / paths;
-        let base_rest = self.already as f64 - base[0].0 / paths;
+        let comes = if self.needs.share.is_empty() { 1.0 } else { mean(&self.needs.share) };
+        let rest = |index: usize| at[index] * comes - sums[index].0 / paths;
+        let base_rest = self.already as f64 * comes - base[0].0 / paths;
         (0..qty.len())
             .map(|index| Books {
                 saved: (sums[index].0 - base[0].0) / paths + fill(qty[index]) as f64,

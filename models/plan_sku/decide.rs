@@ -8,7 +8,7 @@ use crate::plan_sku::choices::Curve;
 use crate::plan_sku::explain::{explain_calendar, explain_need};
 use crate::plan_sku::input::{ItemSupply, PlanConfig};
 use crate::plan_sku::limits::{Limits, Rounding};
-use crate::plan_sku::stage::{Scratch, Shape, Stage, set_window};
+use crate::plan_sku::stage::{Scratch, Shape, Stage, set_shares, set_window};
 use crate::policy::order::{Target, UnitMoney, mean, raw_quantity};
 use crate::policy::projection::{Opening, PathMatrix};
 use crate::policy::reason::{Reason, ReasonStep, codes};
@@ -87,7 +87,14 @@ pub(super) fn decide(
     let mut reason = Reason::default();
     let standing = stage.standing.lacking(scratch, &opening, item.shortage, target, raw);
     explain_need(&mut reason, item, stage, scratch, target, raw, standing);
+    set_shares(&mut scratch.needs.share, shape.paths, terms);
     let net_need = reason.value();
+    let more = more_for_short_delivery(scratch, terms, target, money, raw.qty.min(net_need));
+    reason.change(codes::SHORT_DELIVERY, more, || {
+        let (part, more) = (100.0 * terms.delivered.mean(), item.unit.show(more));
+        format!("{part:.0}% of an order come on average: {more} more make up for it.")
+    });
+    let net_need = net_need + more;
     let (_, until) = scratch.window.means();
     let last = today + until.ceil() as i32;
     explain_calendar(&mut reason, &mut found, terms, receiving, (today, order_on, last));
@@ -149,6 +156,22 @@ pub(super) fn decide(
         reason,
         findings: found,
     }
+}
+
+/// What the target asks for beyond `qty`, which is what it would if all of an order came. At most as
+/// much again: a source that leaves more than half is not made good for by ordering more of it.
+fn more_for_short_delivery(
+    scratch: &mut Scratch,
+    terms: &SupplyTerms,
+    target: Target,
+    money: UnitMoney,
+    qty: i64,
+) -> i64 {
+    if terms.delivered.is_certain() || qty <= 0 {
+        return 0;
+    }
+    let asked = raw_quantity(&scratch.needs, target, money, &mut scratch.ordered).qty;
+    (asked - qty).clamp(0, qty)
 }
 
 pub(super) fn lot_of(terms: &SupplyTerms) -> Lot {

@@ -239,7 +239,7 @@ impl<'a> Replenish<'a> {
         let behind = self.network.descendants(at);
         publish::load(self.scratch, self.item, self.shape, at, &behind, self.outgoing[at]);
         let node = &self.network.nodes[at];
-        Stage::of(at, node).load_receipts(self.scratch);
+        Stage::of(at, node).load_receipts(self.scratch, self.item, self.shape);
         let location = &mut self.plan.locations[at];
         let sells = self.item.locations[at].demand.is_some();
         (location.projection, location.kpi) =

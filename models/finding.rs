@@ -84,7 +84,7 @@ codes! {
     PromiseLate, "promise_late", Warning,
         "A batch started today is not ready for every reservation's promised date.";
     PromiseNotCovered, "promise_not_covered", Error,
-        "Paid reservations stay without stock: the detail says whether money or hours are short.";
+        "Paid reservations stay without stock: the detail says if money or hours are short.";
     BatchAtLoss, "batch_at_loss", Warning,
         "The batch is expected to lose money and is suggested only to keep what was promised.";
     BatchCapacityShort, "batch_capacity_short", Warning,

@@ -4,6 +4,7 @@
 //! locations order what their own paths lack; a distribution centre buys for itself and all it
 //! supplies, by echelon stock (Clark & Scarf 1960).
 
+mod ahead;
 mod allot;
 mod choices;
 mod court;

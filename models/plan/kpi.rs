@@ -1,21 +1,24 @@
 //! Figures that tell how a place, a category or a supplier does.
 //!
-//! | name | unit | over | is |
-//! |---|---|---|---|
-//! | `stock_turns` | per year | the period | cost of goods sold · 365 / days, over mean stock at cost |
-//! | `gmroi` | per year | the period | gross margin · 365 / days, over mean stock at cost |
-//! | `days_of_cover` | days | ahead | stock at cost, over expected daily demand at cost |
-//! | `in_stock_rate` | share | the period | item-days' availability, over item-days observed |
-//! | `in_stock_rate_weighted` | share | the period | the same, each item-day weighed by the item's mean demand |
-//! | `stock_out_rate` | share | the period | item-days with nothing to sell all day, over item-days observed |
-//! | `fill_rate` | share | the period | demand served, over demand (lost sales as estimated) |
-//! | `slow_stock_share` | share | today | stock at cost of slow and dead items, over all stock at cost |
-//! | `excess_share` | share | today | stock and orders over the cover allowed, at cost, over all of it |
-//! | `expiring_share` | share | ahead | expected waste of lots on hand, at cost, over stock at cost |
-//! | `otif` | share | the period | quantity there in time, over quantity due |
-//! | `otif_lines` | share | the period | lines in full and in time, over lines due |
-//! | `return_rate` | share | the period | units back, over units sold |
-//! | `forecast_bias` | share | the period | forecast less demand, over demand |
+//! | name | unit | is |
+//! |---|---|---|
+//! | `stock_turns` | per year | cost of goods sold · 365 / days, over mean stock at cost |
+//! | `gmroi` | per year | gross margin · 365 / days, over mean stock at cost |
+//! | `days_of_cover` | days | stock at cost, over expected daily demand at cost |
+//! | `in_stock_rate` | share | item-days' availability, over item-days observed |
+//! | `in_stock_rate_weighted` | share | the same, item-days weighed by the item's mean demand |
+//! | `stock_out_rate` | share | item-days without stock all day, over item-days observed |
+//! | `fill_rate` | share | demand served, over demand (lost sales as estimated) |
+//! | `slow_stock_share` | share | stock at cost of slow and dead items, over all stock at cost |
+//! | `excess_share` | share | stock and orders over the cover allowed, over all of it, at cost |
+//! | `expiring_share` | share | expected waste of lots on hand, over stock, at cost |
+//! | `otif` | share | quantity there in time, over quantity due |
+//! | `otif_lines` | share | lines in full and in time, over lines due |
+//! | `return_rate` | share | units back, over units sold |
+//! | `forecast_bias` | share | forecast less demand, over demand |
+//!
+//! Cover, slow, excess and expiring stock are of today and the days ahead; all others of the period
+//! that the rows are from.
 //!
 //! Money is minor units of one currency: give one currency at a time. A figure whose denominator is
 //! not above 0 is not known and is left out. Sums do not depend on the order of the input.
@@ -449,10 +452,10 @@ impl Default for ReturnLimits {
     }
 }
 
-/// Items, by their place in `rows`, whose rate is above the limit with a posterior probability of at
-/// least `sure`: a Beta around the rate of all rows, by moments, updated with the item's own units. One
-/// parcel that came back proves nothing. The prior is worth at most 50 units, so that an item with
-/// many sales speaks for itself, and at least 10.
+/// Items, by their place in `rows`, whose rate is above the limit with a posterior probability of
+/// at least `sure`: a Beta around the rate of all rows, by moments, updated with the item's own
+/// units. One parcel that came back proves nothing. The prior is worth at most 50 units, so that an
+/// item with many sales speaks for itself, and at least 10.
 pub fn return_alerts(rows: &[ReturnRow], limits: &ReturnLimits) -> Vec<(usize, Finding)> {
     let counts: Vec<(f64, f64)> =
         rows.iter().map(|row| (row.returned_qty.max(0.0), row.sold_qty)).collect();
@@ -470,8 +473,8 @@ pub fn return_alerts(rows: &[ReturnRow], limits: &ReturnLimits) -> Vec<(usize, F
             let above = Beta::new(a, b).ok()?.sf(limits.rate);
             (above >= limits.sure).then(|| {
                 let detail = format!(
-                    "{back:.0} of {sold:.0} units came back ({:.0}%); the rate is above {:.0}% with \
-                     probability {above:.2}",
+                    "{back:.0} of {sold:.0} units came back ({:.0}%); the rate is above {:.0}% \
+                     with probability {above:.2}",
                     100.0 * back / sold,
                     100.0 * limits.rate
                 );

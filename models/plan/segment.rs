@@ -1,7 +1,7 @@
 //! What kind of item each one is: by money, by steadiness, by what it does for the shop.
 //!
-//! Every assignment comes with the numbers that it rests on; every threshold is a setting. Items are
-//! judged beside the items given: give one shop's, or one place's, at a time.
+//! Every assignment comes with the numbers that it rests on; every threshold is a setting. Items
+//! are judged beside the items given: give one shop's, or one place's, at a time.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,8 @@ use crate::forecast::demand_class::DemandClass;
 pub struct SegmentSettings {
     /// 0.8, 0.95: shares of the whole at which A ends and B ends, 0..=1, rising.
     pub abc_shares: [f64; 2],
-    /// 0.5, 1.0: coefficients of variation of weekly demand at which X ends and Y ends, ≥ 0, rising.
+    /// 0.5, 1.0: coefficients of variation of weekly demand at which X ends and Y ends, ≥ 0,
+    /// rising.
     pub xyz_cvs: [f64; 2],
     /// 0.9: price rank in the category from which an item stands for the shop's image, 0..=1.
     pub image_price_rank: f64,
@@ -80,8 +81,8 @@ impl Xyz {
 }
 
 /// By falling value (revenue or margin, any unit): an item is A while those before it bring less
-/// than the first share of the whole, B while less than the second, else C. Items of one value share
-/// the class of their first. What brings nothing, or is not a number, is C.
+/// than the first share of the whole, B while less than the second, else C. Items of one value
+/// share the class of their first. What brings nothing, or is not a number, is C.
 pub fn abc(values: &[f64], shares: [f64; 2]) -> Vec<Abc> {
     let worth = |i: usize| if values[i].is_finite() { values[i].max(0.0) } else { 0.0 };
     let mut order: Vec<usize> = (0..values.len()).collect();
@@ -104,10 +105,10 @@ pub fn abc(values: &[f64], shares: [f64; 2]) -> Vec<Abc> {
     classes
 }
 
-/// Coefficient of variation of the sums of whole weeks, counted back from the end: a week holds every
-/// weekday once, so what is left is not the weekday's. A week with an unseen day (NaN) is scaled up
-/// from its seen days if they are at least four, else left out. `None` below four weeks or without
-/// demand.
+/// Coefficient of variation of the sums of whole weeks, counted back from the end: a week holds
+/// every weekday once, so what is left is not the weekday's. A week with an unseen day (NaN) is
+/// scaled up from its seen days if they are at least four, else left out. `None` below four weeks
+/// or without demand.
 pub fn weekly_cv(demand: &[f64]) -> Option<f64> {
     let weeks: Vec<f64> = demand
         .rchunks_exact(7)

@@ -49,6 +49,7 @@ pub(super) fn solve(problem: &Problem, effort: Effort, prices: Vec<f64>) -> Solv
         return Solved { picks, prices, value, bound: f64::NEG_INFINITY, feasible: false };
     }
     let mut dual = Dual::new(problem, prices);
+    dual.thorough |= effort == Effort::Full;
     dual.descend();
     let mut best = Picks::at(problem, &dual);
     best.settle(problem, &dual);

@@ -25,7 +25,8 @@ pub(super) struct Curve<'a> {
     pub room: i64,
     /// The most that may be ordered at all.
     pub most: i64,
-    /// Whether a service level set the quantity.
+    /// Whether something else than the value of the needs set the quantity: a service level, or a
+    /// look at later orders.
     pub by_service: bool,
 }
 

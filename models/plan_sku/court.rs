@@ -219,13 +219,10 @@ impl<'a> Court<'a> {
             saved[day] / paths as f64 * self.law.money.margin_and_penalty
                 - order.qty as f64 * earlier.max(0.0) * self.law.money.holding_per_day
         };
-        if order.late {
-            let action = OrderAction::Chase;
-            return Some(Advice { action, qty: order.qty, to: first as u32, value: value(first) });
-        }
         // Of equally good days the latest.
-        let best = (first..last).max_by(|&a, &b| value(a).total_cmp(&value(b)))?;
-        let action = OrderAction::Expedite;
+        let days = first..last.max(first + 1);
+        let best = days.max_by(|&a, &b| value(a).total_cmp(&value(b)))?;
+        let action = if order.late { OrderAction::Chase } else { OrderAction::Expedite };
         Some(Advice { action, qty: order.qty, to: best as u32, value: value(best) })
     }
 

@@ -4,6 +4,7 @@ use crate::calendar::Day;
 use crate::finding::Finding;
 use crate::plan::choice::Choice;
 use crate::plan_sku::Line;
+use crate::plan_sku::ahead::{look_text, lookahead};
 use crate::plan_sku::choices::Curve;
 use crate::plan_sku::explain::{explain_calendar, explain_need};
 use crate::plan_sku::input::{ItemSupply, PlanConfig};
@@ -82,14 +83,21 @@ pub(super) fn decide(
     stage.find_needs(scratch, item, shape, &opening, &mut found);
     let target = item.target.unwrap_or(config.target);
     let money = unit_money(item, terms, &opening, config);
-    let raw = raw_quantity(&scratch.needs, target, money, &mut scratch.ordered);
-
+    let mut raw = raw_quantity(&scratch.needs, target, money, &mut scratch.ordered);
+    let (plain, mut looked_ahead) = (raw.qty, false);
     let mut reason = Reason::default();
+    if let Some(ahead) = lookahead(item, stage, ask, &opening, target, money) {
+        stage.load_ahead(scratch, item, shape);
+        let Scratch { demand, receipts, window, .. } = scratch;
+        let best = ahead.best_order(demand, receipts, &opening, window, &mut scratch.ahead);
+        reason.fact(codes::LOOKAHEAD, best.qty - raw.qty, look_text(item, raw.qty, best.qty));
+        (raw.qty, looked_ahead) = (best.qty, true);
+    }
     let standing = stage.standing.lacking(scratch, &opening, item.shortage, target, raw);
     explain_need(&mut reason, item, stage, scratch, target, raw, standing);
     set_shares(&mut scratch.needs.share, shape.paths, terms);
     let net_need = reason.value();
-    let more = more_for_short_delivery(scratch, terms, target, money, raw.qty.min(net_need));
+    let more = more_for_short_delivery(scratch, terms, target, money, plain).min(net_need.max(0));
     reason.change(codes::SHORT_DELIVERY, more, || {
         let (part, more) = (100.0 * terms.delivered.mean(), item.unit.show(more));
         format!("{part:.0}% of an order come on average: {more} more make up for it.")
@@ -121,7 +129,7 @@ pub(super) fn decide(
             already: ask.already,
             room: (costs.cover_days * costs.daily_demand).ceil() as i64,
             most: costs.most,
-            by_service: target != Target::Economics,
+            by_service: target != Target::Economics || looked_ahead,
         }
         .choice()
     } else {
@@ -178,18 +186,23 @@ pub(super) fn lot_of(terms: &SupplyTerms) -> Lot {
     Lot { moq: terms.moq, multiple: terms.multiple, capacity: terms.capacity_qty }
 }
 
+/// Of one smallest unit, minor units.
+pub(super) fn goods_cost(item: &ItemSupply, terms: &SupplyTerms) -> f64 {
+    // A transfer's own cost is freight; what is at stake is the goods.
+    let unit_cost_minor = match terms.kind {
+        SupplyKind::Transfer => item.unit_cost_minor,
+        SupplyKind::Purchase | SupplyKind::Produce => terms.unit_cost_minor,
+    };
+    item.unit.minor_per_smallest(unit_cost_minor)
+}
+
 pub(super) fn unit_money(
     item: &ItemSupply,
     terms: &SupplyTerms,
     opening: &Opening,
     config: &PlanConfig,
 ) -> UnitMoney {
-    // A transfer's own cost is freight; what is at stake is the goods.
-    let unit_cost_minor = match terms.kind {
-        SupplyKind::Transfer => item.unit_cost_minor,
-        SupplyKind::Purchase | SupplyKind::Produce => terms.unit_cost_minor,
-    };
-    let cost = item.unit.minor_per_smallest(unit_cost_minor);
+    let cost = goods_cost(item, terms);
     let margin = match item.unit_price_minor {
         Some(price) => (item.unit.minor_per_smallest(price) - cost).max(0.0),
         // Of the price: a margin of 0.3 makes the price cost / 0.7.

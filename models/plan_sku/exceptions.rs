@@ -52,8 +52,10 @@ pub struct OrderException {
     pub qty: i64,
     /// When it is due, or was; its expected day where it has no date.
     pub from: Day,
-    /// Expedite: the day by which it helps most. Postpone: the latest day that is soon enough.
-    /// Chase: when such orders come. Otherwise as `from`.
+    /// When it comes if nothing is done: of a late order, when such orders do.
+    pub expected: Day,
+    /// Expedite and Chase: the day by which it helps most. Postpone: the latest day that is soon
+    /// enough. Otherwise as `from`.
     pub to: Day,
     /// Expedite and Chase: lost sales avoided, less holding. Postpone: holding saved. Cancel and
     /// Excess: the cost of the goods, for an item that ends less the sales they would have made.
@@ -212,7 +214,6 @@ impl Replenish<'_> {
         let expected = self.today + (median - later.min(median)) as i32;
         let from = order.expected_on.unwrap_or(expected);
         let to = match advice.action {
-            OrderAction::Chase => expected,
             OrderAction::Cancel | OrderAction::Excess => from,
             _ => self.today + (advice.to - later.min(advice.to)) as i32,
         };
@@ -223,8 +224,8 @@ impl Replenish<'_> {
                 format!("Stock runs short before {from}: {qty} by {to} save {value_minor}.")
             }
             OrderAction::Chase => format!(
-                "{qty} were due on {from} and are missed; such orders come by {to}. There \
-                 tomorrow, they save {value_minor}."
+                "{qty} were due on {from} and are missed; such orders come by {expected}. By {to} \
+                 they save {value_minor}."
             ),
             OrderAction::Postpone => {
                 format!("{qty} due on {from} are soon enough on {to}, which saves {value_minor}.")
@@ -242,6 +243,7 @@ impl Replenish<'_> {
             action: advice.action,
             qty: advice.qty,
             from,
+            expected,
             to,
             value_minor,
             text,

@@ -263,7 +263,8 @@ impl Replenish<'_> {
 
 /// Days since the last sale on which there was something to sell; all such days where none sold.
 fn days_without_sale(sold: &[f64], available: &[f32]) -> u32 {
-    let days = sold.iter().zip(available).rev().take_while(|(sold, _)| !(**sold > 0.0));
+    let days =
+        sold.iter().zip(available).rev().take_while(|(sold, _)| sold.is_nan() || **sold <= 0.0);
     days.filter(|(sold, available)| !sold.is_nan() && **available > 0.0).count() as u32
 }
 

@@ -5,6 +5,7 @@ use crate::finding::{Code, Finding};
 use crate::plan_sku::input::{Arrival, ItemSupply, Node};
 use crate::plan_sku::standing::Standing;
 use crate::policy::lead_time::Permutation;
+use crate::policy::lookahead::LookaheadScratch;
 use crate::policy::order::{Needs, Window, needs};
 use crate::policy::projection::{LotLeft, Opening, PathMatrix, Projection};
 use crate::policy::returns::thinned;
@@ -33,6 +34,7 @@ pub struct Scratch {
     pub(super) window: Window,
     pub(super) needs: Needs,
     pub(super) projection: Projection,
+    pub(super) ahead: LookaheadScratch,
     pub(super) ordered: Vec<f64>,
     pub(super) counts: Vec<i64>,
 }
@@ -150,6 +152,13 @@ impl Stage {
             scratch.returned = self.add_returns(&mut small.1, item, shape, &window.until);
             lasting_needs(&small.0, &small.1, opening, window, item.shortage, lack);
         }
+    }
+
+    /// Lays out what an order looks at that looks beyond the next one: all days of the forecast.
+    pub(super) fn load_ahead(&self, scratch: &mut Scratch, item: &ItemSupply, shape: Shape) {
+        let days = scratch.window.last_day(MAX_DAYS).max(shape.days);
+        self.load_demand(&mut scratch.demand, item, shape, days);
+        self.load_receipts(scratch, item, shape);
     }
 
     /// More than any sum over a path of `days` days can come to.

@@ -28,8 +28,8 @@ pub struct PeriodMoney {
     pub unit_cost: f64,
     /// Per unit in stock at the end of a day.
     pub holding: f64,
-    /// Per unit that finds no stock: for sales lost the price and the goodwill, since the unit's
-    /// cost is saved.
+    /// Per sale lost: the price and the goodwill, since the unit's cost is saved. Under
+    /// [`Shortage::BackOrdered`] per unit owed at the end of a day.
     pub shortage: f64,
     /// Per unit expired, on top of what it cost.
     pub waste: f64,
@@ -53,13 +53,13 @@ pub struct Lookahead {
 }
 
 impl Lookahead {
-    /// Four reviews beyond the next order, at least two weeks' season, no limit.
+    /// Some reviews beyond the next order's arrival, a season of 7 days, no limit.
     pub fn new(money: PeriodMoney, shortage: Shortage, review_days: u32) -> Lookahead {
         Lookahead {
             money,
             shortage,
             review_days: review_days.max(1),
-            further_reviews: FURTHER_REVIEWS,
+            further_reviews: (FURTHER_DAYS / review_days.max(1)).clamp(2, FURTHER_REVIEWS),
             season_days: 7,
             most: None,
         }
@@ -69,6 +69,9 @@ impl Lookahead {
 /// Reviews to look at after the next order's arrival: with fewer the order does not feel what it
 /// does to its followers, with more only the noise grows.
 const FURTHER_REVIEWS: u32 = 6;
+
+/// Rare reviews need fewer: the demand between two of them levels much by itself.
+const FURTHER_DAYS: u32 = 28;
 
 /// Days that are looked at, at the most.
 const MAX_DAYS: usize = 400;
@@ -178,15 +181,5 @@ impl Prepared<'_> {
         }
         let value = self.cost(0) - cost;
         LookaheadOrder { qty: at, by_rule: self.by_rule, value }
-    }
-}
-impl LookaheadScratch {
-    pub fn show(&self) -> String {
-        format!(
-            "z {:.2} evals {} level {:?}",
-            self.rule.setting,
-            self.costs.len(),
-            &self.rule.level[..2]
-        )
     }
 }

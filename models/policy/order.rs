@@ -78,8 +78,12 @@ impl Window {
 #[derive(Clone, Debug, Default)]
 pub struct Needs {
     /// Units short in the window without this order; negative is stock to spare (never so for
-    /// perishables).
+    /// perishables). With `displaced`, what it takes to be short of nothing.
     pub need: Vec<f64>,
+    /// The part of `need` that saves no sale: it sells in place of older units, which expire.
+    pub displaced: Vec<f64>,
+    /// Whether any path has some.
+    pub displaces: bool,
     /// Units already owed as the order arrives: served by it, but not part of the window's demand.
     pub owed: Vec<f64>,
     pub window_demand: Vec<f64>,
@@ -98,8 +102,10 @@ pub struct Needs {
 impl Needs {
     pub(crate) fn reset(&mut self, paths: usize) {
         self.share.clear();
+        self.displaces = false;
         for totals in [
             &mut self.need,
+            &mut self.displaced,
             &mut self.owed,
             &mut self.window_demand,
             &mut self.demand_until,
@@ -121,6 +127,9 @@ impl Needs {
 
     /// Mean over paths of what `qty` leaves short of the window's demand.
     pub fn short_with(&self, qty: f64) -> f64 {
+        if self.displaces {
+            return self.short_displacing(qty);
+        }
         let short = self.need.iter().zip(&self.owed).zip(&self.lost_after_life).enumerate();
         let total: f64 = short
             .map(|(path, ((&need, &owed), &late))| {
@@ -129,6 +138,26 @@ impl Needs {
             })
             .sum();
         total / self.need.len().max(1) as f64
+    }
+
+    /// The same, at the most, where the first units may only displace older ones.
+    fn short_displacing(&self, qty: f64) -> f64 {
+        let total: f64 = (0..self.need.len())
+            .map(|path| {
+                let (need, owed) = (self.need[path], self.owed[path]);
+                let at_first = (need - self.displaced[path] - owed).max(0.0);
+                let got = self.got(path, qty);
+                (need - got.max(owed)).max(0.0).min(at_first) + self.lost_after_life[path]
+            })
+            .sum();
+        total / self.need.len().max(1) as f64
+    }
+
+    /// Share of a path's need that saves sales. Its first units may save none and its last one
+    /// each; taken as even, the value of units never rises with their number.
+    fn saving_share(&self, path: usize) -> f64 {
+        let need = self.need[path];
+        if need > 0.0 { 1.0 - self.displaced[path] / need } else { 1.0 }
     }
 
     /// Share of the window's demand served from stock; 1 where there is none.
@@ -152,8 +181,9 @@ impl Needs {
         for (path, &need) in self.need.iter().enumerate() {
             let got = self.got(path, qty);
             let used = got.min(need.max(0.0));
-            saved += used;
-            left += got - used;
+            let saves = if self.displaces { used * self.saving_share(path) } else { used };
+            saved += saves;
+            left += got - saves;
         }
         let held = self.waiting_days(qty);
         (saved * money.margin_and_penalty - left * money.left_over - held * money.holding_per_day)
@@ -183,7 +213,14 @@ impl Needs {
     /// The same for a unit that is held for `held` days over all paths.
     fn marginal_held(&self, j: f64, money: UnitMoney, held: f64) -> f64 {
         let paths = self.need.len().max(1) as f64;
-        let sold = self.need.iter().filter(|&&need| need >= j).count() as f64;
+        let sells = |need: f64| need >= j;
+        let sold = match self.displaces {
+            false => self.need.iter().filter(|&&need| sells(need)).count() as f64,
+            true => (0..self.need.len())
+                .filter(|&path| sells(self.need[path]))
+                .map(|path| self.saving_share(path))
+                .sum(),
+        };
         (sold * money.margin_and_penalty
             - held * money.holding_per_day
             - (paths - sold) * money.left_over)
@@ -222,7 +259,8 @@ impl Needs {
         };
         let used = |qty: f64| {
             let needs = self.need.iter().enumerate();
-            needs.map(|(path, &need)| need.clamp(0.0, self.got(path, qty))).sum()
+            let saves = |path| if self.displaces { self.saving_share(path) } else { 1.0 };
+            needs.map(|(path, &need)| need.clamp(0.0, self.got(path, qty)) * saves(path)).sum()
         };
         at.iter().map(|&qty| (used(qty), waiting(qty))).collect()
     }

@@ -1,7 +1,7 @@
-//! Stock that expires, by age along each path; the soonest to expire is sold first.
+//! Stock that expires, by age along each path: the soonest to expire is sold first, or the latest.
 
 use crate::policy::order::{Needs, Window};
-use crate::policy::projection::{Opening, PathMatrix, Projection, Shortage};
+use crate::policy::projection::{Issue, Opening, PathMatrix, Projection, Shortage};
 
 /// Stock of one path by its last day for sale. Reused from path to path.
 pub(crate) struct Shelf {
@@ -9,6 +9,9 @@ pub(crate) struct Shelf {
     by_last_day: Vec<f64>,
     /// Nothing that expires sooner is left.
     soonest: usize,
+    /// Nothing that expires later is left.
+    latest: usize,
+    issue: Issue,
     /// Promised and not there: served before anything else.
     owed: f64,
     total: f64,
@@ -23,13 +26,21 @@ pub(crate) struct DayBooks {
 
 impl Shelf {
     pub(crate) fn new(days: usize) -> Shelf {
-        Shelf { by_last_day: vec![0.0; days + 1], soonest: 0, owed: 0.0, total: 0.0 }
+        Shelf {
+            by_last_day: vec![0.0; days + 1],
+            soonest: 0,
+            latest: 0,
+            issue: Issue::Fifo,
+            owed: 0.0,
+            total: 0.0,
+        }
     }
 
     /// Stocks the shelf as today opens. What is reserved or back-ordered takes the soonest lots.
     pub(crate) fn open(&mut self, opening: &Opening) {
         self.by_last_day.fill(0.0);
-        (self.soonest, self.owed, self.total) = (0, 0.0, 0.0);
+        (self.soonest, self.latest, self.owed, self.total) = (0, 0, 0.0, 0.0);
+        self.issue = opening.issue;
         let mut left = opening.net;
         if left < 0 {
             self.owed = -left as f64;
@@ -54,6 +65,7 @@ impl Shelf {
             let at = last_day.min(self.by_last_day.len() - 1);
             self.by_last_day[at] += qty;
             self.soonest = self.soonest.min(at);
+            self.latest = self.latest.max(at);
             self.total += qty;
         }
     }
@@ -70,15 +82,9 @@ impl Shelf {
         self.owed -= settled;
         self.put(shelf_life_days.map_or(usize::MAX, |d| last_day(day, d)), received - settled);
         let served = demand.min(self.total);
-        let mut wanted = served;
-        while wanted > 0.0 {
-            let there = &mut self.by_last_day[self.soonest];
-            let taken = there.min(wanted);
-            *there -= taken;
-            wanted -= taken;
-            if *there <= 0.0 && self.soonest + 1 < self.by_last_day.len() {
-                self.soonest += 1;
-            }
+        match self.issue {
+            Issue::Fifo => self.take_soonest(served),
+            Issue::Lifo => self.take_latest(served),
         }
         let short = demand - served;
         if shortage == Shortage::BackOrdered {
@@ -89,6 +95,31 @@ impl Shelf {
         self.total -= served + wasted;
         let sold = if shortage == Shortage::Lost { served } else { demand };
         DayBooks { sold, short, wasted }
+    }
+
+    /// `wanted` is no more than there is, here and below.
+    fn take_soonest(&mut self, mut wanted: f64) {
+        while wanted > 0.0 {
+            let there = &mut self.by_last_day[self.soonest];
+            let taken = there.min(wanted);
+            *there -= taken;
+            wanted -= taken;
+            if *there <= 0.0 && self.soonest + 1 < self.by_last_day.len() {
+                self.soonest += 1;
+            }
+        }
+    }
+
+    fn take_latest(&mut self, mut wanted: f64) {
+        while wanted > 0.0 {
+            let there = &mut self.by_last_day[self.latest];
+            let taken = there.min(wanted);
+            *there -= taken;
+            wanted -= taken;
+            if *there <= 0.0 && self.latest > 0 {
+                self.latest -= 1;
+            }
+        }
     }
 
     pub(crate) fn closing(&self) -> f64 {
@@ -126,6 +157,10 @@ pub(crate) fn project(
 
 /// As [`crate::policy::order::needs`], with ages. Units of this order expire `shelf_life_days`
 /// after arrival, so a need after that is not one it can serve.
+///
+/// Where the latest to expire sells first, units of this order sell in place of older ones, which
+/// may expire of it: the need is then what it takes to run short of nothing, and `displaced` says
+/// how much of that only pushes older units into expiry.
 pub(crate) fn needs(
     demand: &PathMatrix,
     receipts: &PathMatrix,
@@ -170,7 +205,59 @@ pub(crate) fn needs(
                 }
             }
         }
+        if opening.issue == Issue::Lifo && need > owed_at_arrival {
+            let served = arrive..serves_until.min(days);
+            let lifo = Displacing { demand, receipts, opening, shortage, path };
+            let enough = lifo.enough(&mut shelf, served.clone(), need);
+            for day in served {
+                out.running.values[day * paths + path] *= (enough / need) as f32;
+            }
+            out.displaced[path] = enough - need;
+            out.displaces |= enough > need;
+            need = enough;
+        }
         out.need[path] = if until > arrive { need } else { 0.0 };
         out.owed[path] = if until > arrive { owed_at_arrival } else { 0.0 };
+    }
+}
+
+/// One path where fresh units push older ones into expiry.
+struct Displacing<'a> {
+    demand: &'a PathMatrix,
+    receipts: &'a PathMatrix,
+    opening: &'a Opening,
+    shortage: Shortage,
+    path: usize,
+}
+
+impl Displacing<'_> {
+    /// The smallest quantity, arriving on the first of the days `served`, that leaves nothing short
+    /// on them. A unit saves at most one sale, so that what is still short is missing at the least:
+    /// adding it again and again ends at the smallest.
+    fn enough(&self, shelf: &mut Shelf, served: std::ops::Range<usize>, need: f64) -> f64 {
+        let mut qty = need;
+        loop {
+            let short = self.short_with(shelf, &served, qty);
+            if short <= 0.0 {
+                return qty;
+            }
+            qty += short;
+        }
+    }
+
+    fn short_with(&self, shelf: &mut Shelf, served: &std::ops::Range<usize>, qty: f64) -> f64 {
+        shelf.open(self.opening);
+        let mut short = 0.0;
+        for day in 0..served.end {
+            let at = day * self.demand.paths + self.path;
+            let arrived = if day == served.start { qty } else { 0.0 };
+            let received = self.receipts.values[at] + arrived;
+            let life = self.opening.shelf_life_days;
+            let books = shelf.day(day, received, life, self.demand.values[at], self.shortage);
+            if served.contains(&day) {
+                short += books.short;
+            }
+        }
+        short
     }
 }

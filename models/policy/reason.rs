@@ -62,6 +62,8 @@ pub mod codes {
     pub const FREIGHT: &str = "freight";
     pub const SOURCE: &str = "source";
     pub const ORDER_DAYS: &str = "order_days";
+    /// By how much looking beyond the next order changed the need.
+    pub const LOOKAHEAD: &str = "lookahead";
     // Sums so far.
     pub const NET_NEED: &str = "net_need";
     pub const FINAL: &str = "final";
@@ -82,6 +84,7 @@ fn role(step: &str) -> Role {
         | codes::CLOSED
         | codes::SOURCE
         | codes::ORDER_DAYS
+        | codes::LOOKAHEAD
         | codes::WORTH_HERE
         | codes::WORTH_THERE
         | codes::FREIGHT => Role::Fact,

@@ -66,7 +66,7 @@ pub struct BacktestArgs {
 }
 
 #[derive(Args)]
-struct ColumnArgs {
+pub(super) struct ColumnArgs {
     /// Column of the series' names.
     #[arg(long, value_name = "COL", default_value = "unique_id")]
     id_col: String,
@@ -93,7 +93,22 @@ struct ColumnArgs {
     ignore: Vec<String>,
 }
 
-fn freq(text: &str) -> Result<Freq, String> {
+impl ColumnArgs {
+    pub(super) fn columns(self) -> Columns {
+        Columns {
+            id: self.id_col,
+            time: self.time_col,
+            target: self.target_col,
+            available: self.available_col,
+            category: self.category_col,
+            promo: self.promo_col,
+            price: self.price_col,
+            ignore: self.ignore,
+        }
+    }
+}
+
+pub(super) fn freq(text: &str) -> Result<Freq, String> {
     Freq::parse(text).ok_or_else(|| {
         let all: Vec<&str> = Freq::ALL.iter().map(|freq| freq.as_str()).collect();
         format!("want one of {}", all.join(", "))
@@ -134,7 +149,6 @@ fn wanted(names: &[String], freq: Freq) -> anyhow::Result<Vec<Wanted>> {
 
 pub async fn run(global: &Global, args: BacktestArgs) -> anyhow::Result<Exit> {
     let models = wanted(&args.models, args.freq)?;
-    let columns = args.columns;
     let config = BacktestConfig {
         input: args.input,
         out: args.out,
@@ -154,16 +168,7 @@ pub async fn run(global: &Global, args: BacktestArgs) -> anyhow::Result<Exit> {
             _ => PartialDays::Calibrated,
         },
         models,
-        columns: Columns {
-            id: columns.id_col,
-            time: columns.time_col,
-            target: columns.target_col,
-            available: columns.available_col,
-            category: columns.category_col,
-            promo: columns.promo_col,
-            price: columns.price_col,
-            ignore: columns.ignore,
-        },
+        columns: args.columns.columns(),
         fresh: args.fresh,
         threads: global.threads,
     };

@@ -14,6 +14,7 @@ mod progress;
 mod read;
 mod run;
 mod serve;
+mod simulate;
 mod text;
 
 use std::path::PathBuf;
@@ -74,6 +75,8 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Forecast the past of a table of your own and score every model.
     Backtest(Box<backtest::BacktestArgs>),
+    /// Replay ordering policies over the demand of a table of your own and count the money.
+    Simulate(Box<simulate::SimulateArgs>),
     /// Solve textbook inventory cases: JSON in, JSON out.
     Policy(policy::PolicyArgs),
     /// Show the current plan.
@@ -97,6 +100,7 @@ impl Cli {
             Command::Run(args) => run::run(global, args).await,
             Command::Serve(args) => serve::run(global, args).await,
             Command::Backtest(args) => backtest::run(global, *args).await,
+            Command::Simulate(args) => simulate::run(global, *args).await,
             Command::Policy(args) => policy::run(&args),
             Command::Plan(args) => plan::run(global, args).await,
             Command::Explain(args) => explain::run(global, args).await,

@@ -5,3 +5,4 @@ pub mod demo;
 pub mod due;
 pub mod import;
 pub mod nightly;
+pub mod simulate;

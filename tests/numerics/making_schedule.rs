@@ -29,9 +29,9 @@ fn made(curves: &[BatchCurve], maker: &MakerCapacity) -> (Schedule, Vec<(usize, 
     (schedule, findings.into_iter().map(|(i, finding)| (i, finding.code)).collect())
 }
 
-/// Two hours a day, material tomorrow, a day on the road: days 1 to 5, ten hours. The lots take 2, 3
-/// and 4 hours. Both curves want 4 + 4 hours, so all fits: the promised one is made on days 1 and 2
-/// and is there on day 3, the other on days 3 and 4.
+/// Two hours a day, material tomorrow, a day on the road: days 1 to 5, ten hours. The lots take 2,
+/// 3 and 4 hours. Both curves want 4 + 4 hours, so all fits: the promised one is made on days 1 and
+/// 2 and is there on day 3, the other on days 3 and 4.
 #[test]
 fn a_week_worked_by_hand() {
     let curves = [curve(&[50.0, 90.0, 120.0], None), curve(&[30.0, 70.0, 100.0], Some(3))];
@@ -301,7 +301,7 @@ fn what_cannot_be_scheduled_is_refused() {
         assert!(error.contains(text), "{error}");
     }
     let closed = MakerCapacity { hours: vec![f64::INFINITY], ..maker };
-    assert!(schedule(&[good.clone()], &closed, TODAY).is_err());
+    assert!(schedule(std::slice::from_ref(&good), &closed, TODAY).is_err());
     // A maker without a day left makes nothing, and says so.
     let (none, found) = made(&[good], &MakerCapacity::weekly(8.0, 4, 4));
     assert_eq!((none.batches[0].qty, none.batches[0].wanted_qty), (0, 20));

@@ -221,8 +221,8 @@ fn figures_of_stock_worked_by_hand() {
     assert!(!kpis.iter().any(|kpi| kpi.name == "days_of_cover" && kpi.scope.parts().1 == "B"));
 }
 
-/// Two a day, or none: lots of 5 until day 1 and 4 until day 3. Of 4 sold by day 1 and 8 by day 3 the
-/// first loses 1, the second none; without demand all 9 go.
+/// Two a day, or none: lots of 5 until day 1 and 4 until day 3. Of 4 sold by day 1 and 8 by day 3
+/// the first loses 1, the second none; without demand all 9 go.
 #[test]
 fn lots_outlive_their_demand() {
     let lots = [LotLeft { qty: 4, last_day: 3 }, LotLeft { qty: 5, last_day: 1 }];
@@ -307,7 +307,8 @@ proptest! {
                 prop_assert!(values[i] <= least(better));
             }
         }
-        let a: f64 = values.iter().zip(&classes).filter(|&(_, &c)| c == Abc::A).map(|(v, _)| v).sum();
+        let in_a = values.iter().zip(&classes).filter(|&(_, &class)| class == Abc::A);
+        let a: f64 = in_a.map(|(value, _)| value).sum();
         prop_assert!(a >= SHARES[0] * total * (1.0 - 1e-9));
         let mut turned = values.clone();
         turned.rotate_left(turn % values.len());
@@ -318,7 +319,9 @@ proptest! {
 
     #[test]
     fn figures_know_no_order_and_shares_stay_shares(
-        rows in prop::collection::vec((0.0..900.0f64, 0.0..900.0f64, 1.0..99.0f64, 0.0..30.0f64, 0u8..4), 1..30),
+        rows in prop::collection::vec(
+            (0.0..900.0f64, 0.0..900.0f64, 1.0..99.0f64, 0.0..30.0f64, 0u8..4), 1..30
+        ),
         turn in 0usize..30
     ) {
         let rows: Vec<StockRow> = rows

@@ -255,15 +255,15 @@ impl Town {
         let shops = self.stock.len();
         let mut lanes = self.freight.iter();
         let mut cost = 0.0;
-        for at in 0..shops {
+        for (at, received) in moved.iter().enumerate() {
             for from in (0..shops).filter(|&from| from != at) {
                 let freight = *lanes.next().expect("a lane");
-                if moved[at][from] > 0 {
-                    cost += (freight * moved[at][from] + self.handling) as f64;
+                if received[from] > 0 {
+                    cost += (freight * received[from] + self.handling) as f64;
                 }
             }
-            let given: i64 = (0..shops).map(|to| moved[to][at]).sum();
-            let taken: i64 = moved[at].iter().sum();
+            let given: i64 = moved.iter().map(|to| to[at]).sum();
+            let taken: i64 = received.iter().sum();
             for path in 0..PATHS {
                 let mut stock = self.stock[at] - given;
                 for day in 0..DAYS {

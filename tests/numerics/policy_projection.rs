@@ -1,7 +1,7 @@
 //! The books of a projection balance on every path, and agree with a naive one.
 
 use granary_models::policy::projection::{
-    LotLeft, Opening, PathMatrix, Projection, Shortage, project, rank,
+    Issue, LotLeft, Opening, PathMatrix, Projection, Shortage, project, rank,
 };
 use proptest::prelude::*;
 
@@ -31,26 +31,29 @@ pub fn cases(perishable: bool) -> impl Strategy<Value = Case> {
                 proptest::collection::vec((1i64..15, 0i32..16), lots),
                 (0i64..40, -20i64..20, proptest::option::of(1u32..9)),
                 Just((days, shortage)),
+                prop_oneof![Just(Issue::Fifo), Just(Issue::Lifo)],
             )
         })
-        .prop_map(move |(demand, receipts, lots, (unlotted, taken, life), (days, shortage))| {
-            let mut lots: Vec<LotLeft> =
-                lots.into_iter().map(|(qty, last_day)| LotLeft { qty, last_day }).collect();
-            lots.sort_by_key(|lot| (lot.last_day, lot.qty));
-            let in_lots: i64 = lots.iter().map(|lot| lot.qty).sum();
-            Case {
-                demand: matrix(PATHS, days, &demand),
-                receipts: matrix(PATHS, days, &receipts),
-                opening: Opening {
-                    net: in_lots + unlotted - taken.max(0),
-                    lots,
-                    unlotted,
-                    shelf_life_days: life.filter(|_| perishable),
-                    ..Opening::default()
-                },
-                shortage,
-            }
-        })
+        .prop_map(
+            move |(demand, receipts, lots, (unlotted, taken, life), (days, shortage), issue)| {
+                let mut lots: Vec<LotLeft> =
+                    lots.into_iter().map(|(qty, last_day)| LotLeft { qty, last_day }).collect();
+                lots.sort_by_key(|lot| (lot.last_day, lot.qty));
+                let in_lots: i64 = lots.iter().map(|lot| lot.qty).sum();
+                Case {
+                    demand: matrix(PATHS, days, &demand),
+                    receipts: matrix(PATHS, days, &receipts),
+                    opening: Opening {
+                        net: in_lots + unlotted - taken.max(0),
+                        lots,
+                        unlotted,
+                        shelf_life_days: life.filter(|_| perishable),
+                        issue,
+                    },
+                    shortage,
+                }
+            },
+        )
 }
 
 /// One path at a time, a list of (last day, quantity), nothing clever.
@@ -79,9 +82,13 @@ fn naive(case: &Case, path: usize) -> (Vec<f64>, f64, f64, f64) {
         shelf.sort_unstable();
         let mut wanted = case.demand.row(day)[path] as i64;
         let all = wanted;
-        for lot in &mut shelf {
-            let taken = lot.1.min(wanted);
-            lot.1 -= taken;
+        let mut order: Vec<usize> = (0..shelf.len()).collect();
+        if case.opening.issue == Issue::Lifo {
+            order.reverse();
+        }
+        for at in order {
+            let taken = shelf[at].1.min(wanted);
+            shelf[at].1 -= taken;
             wanted -= taken;
         }
         lost += wanted;

@@ -338,3 +338,19 @@ fn spreads(stages: &[TreeStage], arcs: &[(usize, usize)]) -> Vec<f64> {
     }
     (0..stages.len()).map(|k| below(k, stages, arcs).sqrt()).collect()
 }
+
+#[test]
+fn many_items_with_next_to_no_shared_cost_take_no_long_walk() {
+    let items = 20_000;
+    let fixed: Vec<f64> = (0..items).map(|k| 1.0 + f64::from(k % 977)).collect();
+    let demand: Vec<f64> = (0..items).map(|k| 5.0 + f64::from((k * 31) % 499)).collect();
+    let holding = vec![0.2; fixed.len()];
+    let begun = std::time::Instant::now();
+    let case = JointReplenishment::new(1e-6, &fixed, &holding, &demand).expect("legal");
+    let best = case.best();
+    // Never below independent orders, and here not far above.
+    let alone: f64 =
+        fixed.iter().zip(&demand).map(|(fixed, demand)| (2.0 * fixed * 0.2 * demand).sqrt()).sum();
+    assert!(best.cost_rate >= alone && best.cost_rate < 1.03 * alone, "{}", best.cost_rate / alone);
+    assert!(begun.elapsed().as_secs() < 60);
+}

@@ -150,6 +150,16 @@ proptest! {
     }
 
     #[test]
+    fn quantiles_and_tails_are_inverse(z in -8.0..8.0f64) {
+        let (below, above) = (normal::cdf(z), normal::above(z));
+        prop_assert!((below + above - 1.0).abs() <= 1e-15);
+        let level = if z < 0.0 { below } else { 1.0 - above };
+        // What a rounding of the level can move.
+        let slack = 1e-12 + 4e-16 / normal::density(z);
+        prop_assert!((normal::quantile(level) - z).abs() <= slack, "{z} {level}");
+    }
+
+    #[test]
     fn losses_fall_and_keep_their_identities(z in -30.0..30.0f64, step in 1e-3..2.0f64) {
         let rounding = 1e-12 * (1.0 + z * z);
         prop_assert!((normal::loss(z) - normal::loss(-z) + z).abs() <= rounding);
@@ -158,11 +168,28 @@ proptest! {
         prop_assert!(normal::loss(z + step) <= normal::loss(z) && normal::loss(z) >= 0.0);
         prop_assert!(normal::square_loss(z + step) <= normal::square_loss(z));
         // The square loss is twice the integral of the loss (Simpson).
-        let inner: f64 = (1..200)
-            .map(|k| f64::from(2 + 2 * (k % 2)) * normal::loss(z + step * f64::from(k) / 200.0))
+        let inner: f64 = (1..2000)
+            .map(|k| f64::from(2 + 2 * (k % 2)) * normal::loss(z + step * f64::from(k) / 2000.0))
             .sum();
-        let area = (normal::loss(z) + normal::loss(z + step) + inner) * step / 600.0;
+        let area = (normal::loss(z) + normal::loss(z + step) + inner) * step / 6000.0;
         let got = (normal::square_loss(z) - normal::square_loss(z + step)) / 2.0;
         prop_assert!((got - area).abs() <= 1e-9 * area + 1e-13 * (1.0 + z * z), "{got} {area}");
+    }
+}
+
+#[test]
+fn tails_are_those_of_the_tables() {
+    // By scipy 1.17.
+    for (z, above) in [
+        (0.0, 0.5),
+        (0.5, 0.308_537_538_725_986_9),
+        (1.644_853_626_951_472_2, 0.050_000_000_000_000_044),
+        (2.4, 0.008_197_535_924_596_131),
+        (2.6, 0.004_661_188_023_718_747),
+        (5.0, 2.866_515_718_791_933e-7),
+        (10.0, 7.619_853_024_160_47e-24),
+    ] {
+        let got = normal::above(z);
+        assert!((got / above - 1.0).abs() < 1e-13, "{z}: {got} {above}");
     }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// A module may use those of later ranks, and itself. Modules of one rank may not use each other.
 const MODELS: &[&[&str]] = &[
+    &["simulate"],
     &["plan_sku"],
     &["backtest", "plan"],
     &["forecast", "policy"],

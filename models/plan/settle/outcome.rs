@@ -140,7 +140,9 @@ impl Joint<'_> {
             priced.modes
         };
         let modes = assessed.iter().map(|modes| modes[0].mode).collect();
-        let best = self.under(modes, Effort::Full, &priced.prices);
+        let few = self.component.rows.len() <= FEW_LINES;
+        let effort = if few { Effort::Full } else { Effort::Quick };
+        let best = self.under(modes, effort, &priced.prices);
         let best = Tried { bound: priced.bound, ..best };
         let mut tries = FLIP_WORK / self.component.rows.len().max(1);
         let mut best = self.flip(best, &assessed, &mut tries);
@@ -151,6 +153,12 @@ impl Joint<'_> {
             let other = self.flip(Tried { bound: best.bound, ..none }, &assessed, &mut tries);
             if other.value > best.value + 1e-9 * best.value.abs() {
                 best = other;
+            }
+        }
+        if best.solved.picks.len() > FEW_LINES {
+            let full = self.under(best.modes.clone(), Effort::Full, &best.solved.prices);
+            if full.value > best.value {
+                best = Tried { bound: best.bound, ..full };
             }
         }
         best
@@ -176,7 +184,9 @@ impl Joint<'_> {
                 *tries -= 1;
                 let mut modes = best.modes.clone();
                 modes[order] = mode;
-                let tried = self.under(modes, Effort::Full, &best.solved.prices);
+                let effort =
+                    if best.solved.picks.len() > FEW_LINES { Effort::Quick } else { Effort::Full };
+                let tried = self.under(modes, effort, &best.solved.prices);
                 if tried.value > best.value + 1e-9 * best.value.abs() {
                     best = Tried { bound: best.bound, ..tried };
                     helped = true;

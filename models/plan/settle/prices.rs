@@ -9,8 +9,8 @@ use crate::plan::share::{Dual, Limit};
 
 /// Rounds over the shared limits.
 const ROUNDS: usize = 3;
-/// Orders looked at in all; what is left then keeps the price it has.
-const LOOKS_MOST: usize = 12_000;
+/// Modes of orders looked at in all; what is left then keeps the price it has.
+const LOOKS_MOST: usize = 25_000;
 const PRECISION: f64 = 1e-5;
 
 pub(super) struct Priced {
@@ -86,7 +86,6 @@ impl<'a> Market<'a> {
     /// Puts these orders into their best modes at the prices.
     fn look_at(&mut self, orders: &[usize]) {
         for &at in orders {
-            self.looks = self.looks.saturating_sub(1);
             let order = &self.component.orders[at];
             let nothing = self.under(at, Mode::Deferred);
             let mut found = vec![nothing];
@@ -133,6 +132,7 @@ impl<'a> Market<'a> {
     }
 
     fn under(&mut self, at: usize, mode: Mode) -> Assessed {
+        self.looks = self.looks.saturating_sub(1);
         let order = &self.component.orders[at];
         order.set(mode, &mut self.dual.limits, self.built, |limit| limit);
         for &line in &order.goods {

@@ -4,12 +4,12 @@ use super::problem::{Limit, Problem};
 
 /// Rounds over all limits, each priced by bisection while the others stand.
 const ROUNDS_MOST: usize = 30;
-/// A round that lowers the bound by a smaller share is the last; the second where lines are many,
-/// and kinks small.
-const ROUND_GAIN: [f64; 2] = [1e-7, 1e-5];
+/// A round that lowers the bound by a smaller share is the last: in a hurry over many lines, whose
+/// kinks are small, and otherwise.
+const ROUND_GAIN: [f64; 2] = [1e-5, 1e-7];
 const MANY_LINES: usize = 1_000;
 const BISECTIONS: usize = 40;
-const POLISH_STEPS: [usize; 2] = [200, 60];
+const POLISH_STEPS: [usize; 2] = [60, 200];
 /// Steps without a lower bound before they are halved.
 const PATIENCE: usize = 12;
 
@@ -21,6 +21,8 @@ pub(in crate::plan) struct Dual<'a> {
     pub prices: Vec<f64>,
     /// To which share of itself a price is found.
     pub precision: f64,
+    /// Not in a hurry; with few lines there is none.
+    pub thorough: bool,
     /// Of a unit of money and of quantity, per line, over all its limits.
     line_prices: Vec<(f64, f64)>,
 }
@@ -39,6 +41,7 @@ impl<'a> Dual<'a> {
             closed: problem.closed.clone(),
             prices,
             precision: 1e-10,
+            thorough: problem.goods.len() <= MANY_LINES,
             line_prices: Vec::new(),
         };
         dual.price_lines();
@@ -225,8 +228,7 @@ impl<'a> Dual<'a> {
     /// Coordinate descent. Where few lines make the bound's kinks large it may stop above its
     /// minimum; [`Dual::polish`] goes on from there.
     pub fn descend(&mut self) {
-        let many = self.problem.goods.len() > MANY_LINES;
-        let least = ROUND_GAIN[usize::from(many)];
+        let least = ROUND_GAIN[usize::from(self.thorough)];
         let mut before = self.bound();
         for round in 0..ROUNDS_MOST {
             for limit in 0..self.prices.len() {
@@ -246,8 +248,7 @@ impl<'a> Dual<'a> {
         let mut best = (self.bound(), self.prices.clone());
         let mut target = target.unwrap_or(best.0 - 0.05 * best.0.abs().max(1.0));
         let (mut relaxed, mut waited) = (1.0, 0);
-        let many = self.problem.goods.len() > MANY_LINES;
-        for _ in 0..POLISH_STEPS[usize::from(many)] {
+        for _ in 0..POLISH_STEPS[usize::from(self.thorough)] {
             let used = self.problem.used(&self.picks());
             let bound = self.bound();
             if bound < best.0 - 1e-9 * best.0.abs() {

@@ -15,7 +15,7 @@ pub(super) struct Rule {
     pub usual: f32,
     /// Standard deviation of that demand.
     pub spread: f32,
-    pub setting: f32,
+    setting: f32,
 }
 
 /// What is known of a review on its day.

@@ -167,10 +167,13 @@ impl Ground {
         for block in 0..self.arrive.len() {
             let lanes =
                 Lanes::start(self, rule, Start::Today(0.0), block, &mut incoming, &mut shelf);
-            let stock = match self.aging {
-                Aging::Keeps => lanes.projected::<0>(0, 0),
-                Aging::Fifo => lanes.projected::<1>(0, 0),
-                Aging::Lifo => lanes.projected::<2>(0, 0),
+            let stock = match (self.aging, self.lost_sales) {
+                (Aging::Keeps, true) => lanes.projected::<0, true>(0, 0),
+                (Aging::Keeps, false) => lanes.projected::<0, false>(0, 0),
+                (Aging::Fifo, true) => lanes.projected::<1, true>(0, 0),
+                (Aging::Fifo, false) => lanes.projected::<1, false>(0, 0),
+                (Aging::Lifo, true) => lanes.projected::<2, true>(0, 0),
+                (Aging::Lifo, false) => lanes.projected::<2, false>(0, 0),
             };
             let width = (self.paths - block * LANES).min(LANES);
             total += stock[..width].iter().map(|&s| f64::from(s)).sum::<f64>();
@@ -211,6 +214,12 @@ const TWO_OVER_PI: f32 = std::f32::consts::FRAC_2_PI;
 
 fn larger(a: f32, b: f32) -> f32 {
     if a > b { a } else { b }
+}
+
+/// Nearest whole number, of what is not negative, without a call.
+fn nearest(value: f32) -> f32 {
+    const ULP_IS_ONE: f32 = 8_388_608.0;
+    if value < ULP_IS_ONE { (value + ULP_IS_ONE) - ULP_IS_ONE } else { value }
 }
 
 fn smaller(a: f32, b: f32) -> f32 {
@@ -363,7 +372,7 @@ impl<'a> Lanes<'a> {
         let mut review = 1;
         for day in 0..ground.days {
             if review < reviews && day == review * ground.review {
-                self.review::<AGING>(review, day);
+                self.review::<AGING, LOST_SALES>(review, day);
                 review += 1;
             }
             let cost = self.day::<AGING, LOST_SALES>(day);
@@ -384,15 +393,15 @@ impl<'a> Lanes<'a> {
     }
 
     #[inline(always)]
-    fn review<const AGING: u8>(&mut self, review: usize, day: usize) {
+    fn review<const AGING: u8, const LOST_SALES: bool>(&mut self, review: usize, day: usize) {
         let ground = self.ground;
         let level = self.rule.level[review];
-        let projected = self.projected::<AGING>(review, day);
+        let projected = self.projected::<AGING, LOST_SALES>(review, day);
         let mut qty = [0.0; LANES];
         let mut arrive = [0.0; LANES];
         let later = ((review - 1) * ground.review) as f32;
         for p in 0..LANES {
-            qty[p] = (larger(level - projected[p], 0.0) + 0.5).floor();
+            qty[p] = nearest(larger(level - projected[p], 0.0));
             arrive[p] = ground.until[self.block][p] + later;
         }
         self.order_at(&arrive, &qty, day);
@@ -404,7 +413,11 @@ impl<'a> Lanes<'a> {
     /// Mean and variance of stock are taken from stretch to stretch as if it were normal, cut at 0
     /// for the sales lost: `E[X⁺] ≈ (m + √(m² + 2v/π)) / 2`, exact at `m = 0` and in both tails.
     #[inline(always)]
-    pub(super) fn projected<const AGING: u8>(&self, review: usize, day: usize) -> Eight {
+    pub(super) fn projected<const AGING: u8, const LOST_SALES: bool>(
+        &self,
+        review: usize,
+        day: usize,
+    ) -> Eight {
         let ground = self.ground;
         let plan = &self.rule.reviews[review];
         let mut mean = self.stock;
@@ -427,7 +440,7 @@ impl<'a> Lanes<'a> {
             from = stretch.end;
             for p in 0..LANES {
                 let m = mean[p] - stretch.mean;
-                if ground.lost_sales {
+                if LOST_SALES {
                     let v = variance[p] + stretch.variance;
                     let root = (m * m + TWO_OVER_PI * v + 1e-6).sqrt();
                     let positive = 0.5 + 0.5 * m / root;
@@ -480,7 +493,9 @@ impl<'a> Lanes<'a> {
             served[p] = smaller(demand[p], larger(there, 0.0));
             let taken = if LOST_SALES { served[p] } else { demand[p] };
             self.stock[p] = there - taken;
-            cost[p] = money.shortage * (demand[p] - served[p]);
+            let short =
+                if LOST_SALES { demand[p] - served[p] } else { larger(-self.stock[p], 0.0) };
+            cost[p] = money.shortage * short;
         }
         if AGING == 1 {
             for p in 0..LANES {

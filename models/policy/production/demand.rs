@@ -186,7 +186,8 @@ pub struct NetDemand {
 impl NetDemand {
     /// Of `reserved` paid units each stays demand with probability `keep`, and so does each of the
     /// `NegBin(a + n, (b + w) / (b + 1))` units that the season has still to bring, of which
-    /// `elapsed` (w, 0..=1) is over. A thinned negative binomial keeps its size and scales its mean.
+    /// `elapsed` (w, 0..=1) is over. A thinned negative binomial keeps its size and scales its
+    /// mean.
     pub fn new(
         prior: &DemandPrior,
         reserved: usize,

@@ -12,7 +12,7 @@ use crate::policy::projection::rank;
 use crate::policy::rounding::Lot;
 
 /// Lots made so far that the program tells apart; a finer grid is planned in several lots at once.
-const LOTS_MAX: i64 = 20_000;
+const LOTS_MAX: i64 = 4_000;
 
 /// Days that a plan may be lengthened to.
 const DAYS_MAX: usize = 366;
@@ -122,6 +122,39 @@ impl LotPlan {
     }
 }
 
+/// When the runs of a steady item can be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunDays {
+    /// Days from today until tonight's run can be sold.
+    pub first: usize,
+    /// Days from one decision to the next, ≥ 1.
+    pub apart: usize,
+}
+
+/// A steady item's lot of tonight and the lots planned after it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SteadyRun {
+    /// Smallest units; 0: this decision can be left to the next.
+    pub tonight_qty: i64,
+    /// All lots; days are counted from today.
+    pub plan: LotPlan,
+}
+
+/// Tonight's lot of a steady item: the need by each day from today ([`cumulative_need`]) is met at
+/// least cost by runs that can be there on their days, far enough ahead for the plan's end not to
+/// matter. What is needed before tonight's run can be there is late whatever is done, and is part
+/// of the first lot.
+pub fn steady_run(need: &[i64], days: RunDays, lot: Lot, costs: RunCosts) -> SteadyRun {
+    let last = need.last().copied().unwrap_or(0);
+    let daily = last as f64 / need.len().max(1) as f64;
+    let need = lengthened(need.to_vec(), days.first + costs.days_to_plan(daily));
+    let can_arrive: Vec<bool> = (0..need.len())
+        .map(|day| day >= days.first && (day - days.first).is_multiple_of(days.apart.max(1)))
+        .collect();
+    let plan = LotPlan::cheapest(&need, &can_arrive, lot, costs);
+    SteadyRun { tonight_qty: plan.qty_on(days.first), plan }
+}
+
 /// Lots as counts of one step.
 struct LotGrid {
     step: i64,
@@ -148,7 +181,8 @@ impl LotGrid {
         };
         let (step, least, most) = fits(coarse).or_else(|| fits(multiple))?;
         let enough = (total - 1) / step + 1;
-        // One whole smallest lot past the need: the last run may have to be larger than what is left.
+        // One whole smallest lot past the need: the last run may have to be larger than what is
+        // left.
         let counts = enough.saturating_add(least).min(4 * LOTS_MAX);
         Some(LotGrid {
             step,

@@ -6,8 +6,8 @@
 //! Azoury 1985). Tonight's lot is worth what it earns when every later review then decides for the
 //! best; making all at once is the same with no later run. The difference is the value of waiting.
 //!
-//! Demand is counted net, after cancellations and resold returns: a thinned Gamma–Poisson process is
-//! one with its rate divided by the share kept.
+//! Demand is counted net, after cancellations and resold returns: a thinned Gamma–Poisson process
+//! is one with its rate divided by the share kept.
 
 mod points;
 mod tables;
@@ -20,9 +20,9 @@ use points::Grid;
 use tables::{Review, Tables, solve};
 
 /// Points of each of tonight's two intervals.
-const DEMANDS_TONIGHT: usize = 20;
+const DEMANDS_TONIGHT: usize = 16;
 /// Lots that tonight's decision compares before it looks closer around the best.
-const LOTS_TONIGHT: usize = 96;
+const LOTS_TONIGHT: usize = 64;
 
 /// When and how a run may be repeated. Name | default | purpose | range. Money is minor units per
 /// smallest unit.
@@ -371,8 +371,8 @@ impl<'a> Tonight<'a> {
         value
     }
 
-    /// (lot, value) of 0 and of lots of at least `from`: at even distances, and every one (or nearly)
-    /// around the best of those.
+    /// (lot, value) of 0 and of lots of at least `from`: at even distances, and every one (or
+    /// nearly) around the best of those.
     fn lots(&self, from: i64) -> Vec<(i64, f64)> {
         let season = self.season;
         let multiple = season.lot_multiple;
@@ -449,8 +449,8 @@ fn follow(
     mass: &[f64],
 ) -> (Vec<f64>, f64, f64) {
     /// Too little to be worth following; what is followed is scaled to the whole in the end.
-    const UNLIKELY: f64 = 1e-7;
-    const POINTS: usize = 6;
+    const UNLIKELY: f64 = 1e-6;
+    const POINTS: usize = 5;
     let mut to = vec![0.0; next.seen.len * next.stock.len];
     let (mut runs, mut qty) = (0.0, 0.0);
     let grid: &Grid = &review.seen;

@@ -4,8 +4,8 @@
 //! knapsack over hours (Sinha & Zoltners 1979): its linear relaxation gives the price of an hour λ
 //! and a bound that no schedule exceeds. Batches are made in the order of their promised dates, for
 //! which no order has a smaller largest delay (Jackson 1955), one after another, so that the hours
-//! made so far say when a batch is ready, and its lot is chosen with its delay known (Lawler & Moore
-//! 1969).
+//! made so far say when a batch is ready, and its lot is chosen with its delay known (Lawler &
+//! Moore 1969).
 
 mod hours;
 
@@ -31,8 +31,8 @@ pub struct BatchCurve {
     /// Units promised.
     pub promised_qty: i64,
     /// `in_time_minor[k]`: what it is worth to have all promised units on the k-th day from today
-    /// rather than after the days planned; minor units, ≥ 0, not rising, 0 past its end. A lot below
-    /// what is promised earns its share of it.
+    /// rather than after the days planned; minor units, ≥ 0, not rising, 0 past its end. A lot
+    /// below what is promised earns its share of it.
     pub in_time_minor: Vec<f64>,
 }
 
@@ -293,8 +293,8 @@ fn findings_of(curve: &BatchCurve, placed: &ScheduledBatch) -> Vec<Finding> {
     let mut findings = Vec::new();
     if placed.qty < placed.wanted_qty {
         let detail = format!(
-            "{} wanted, the maker's hours allow {}; making the rest later costs at most {:.0} minor \
-             units",
+            "{} wanted, the maker's hours allow {}; making the rest later costs at most {:.0} \
+             minor units",
             placed.wanted_qty, placed.qty, placed.deferred_minor
         );
         findings.push(Finding::new(Code::BatchDeferred, detail));

@@ -28,8 +28,8 @@ pub struct Together {
 }
 
 /// As [`super::suggest`] for each candidate, with the hours of the maker shared between them. A
-/// batch that its promises allow to start after the days planned waits, and takes no hours now. With
-/// hours to spare every quantity is that of `suggest`.
+/// batch that its promises allow to start after the days planned waits, and takes no hours now.
+/// With hours to spare every quantity is that of `suggest`.
 ///
 /// # Errors
 /// Hours that are not finite or below 0. What is wrong with one candidate is in its own place.
@@ -110,8 +110,8 @@ fn scheduled(
 
 impl Judged<'_> {
     /// The lots up to the one that is best alone, with what a kept promise is worth: as much as may
-    /// be lost for it, over what the best lot without it earns, so that free hours give the lot that
-    /// [`super::suggest`] gives.
+    /// be lost for it, over what the best lot without it earns, so that free hours give the lot
+    /// that [`super::suggest`] gives.
     fn curve(
         &self,
         candidate: &Candidate,

@@ -12,6 +12,8 @@ use super::normal::NormalDemand;
 
 /// Multiplications that one case may take, about two seconds.
 const WORK_MAX: f64 = 2e9;
+/// Levels of one period.
+const LEVELS_MAX: f64 = 5e6;
 pub const PERIODS_MAX: usize = 10_000;
 /// Standard deviations of normal demand that are looked at; less than 1e-15 is left out.
 const SPREAD: f64 = 8.0;
@@ -172,7 +174,7 @@ impl FiniteHorizon {
             let low = initial.min(0) - depth;
             let levels = (high - low) as f64;
             let work: f64 = self.periods.iter().map(|t| levels * t.reversed.len() as f64).sum();
-            if work > WORK_MAX || levels * self.periods.len() as f64 > 2e8 {
+            if work > WORK_MAX || levels > LEVELS_MAX {
                 let legal = "small enough beside the other costs and demand that fewer levels \
                              matter; or count in a larger unit";
                 let most = self.periods.iter().map(|t| t.fixed).fold(0.0, f64::max);

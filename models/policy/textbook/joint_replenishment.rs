@@ -136,7 +136,9 @@ impl<'a> JointReplenishment<'a> {
         if together.cost_rate < best.cost_rate {
             best = together;
         }
-        let mut best_multiples = best.order_multiples.clone();
+        // Which item's multiple rose at each step, and after how many steps the cost was least.
+        let mut rises = Vec::new();
+        let mut best_step = None;
         let mut least = best.cost_rate;
         for _ in 0..CHANGES_MAX {
             let Some(Change { cycle_time, item }) = next.pop() else { break };
@@ -147,16 +149,20 @@ impl<'a> JointReplenishment<'a> {
             let (fixed, rate) = (self.individual_fixed_costs[item], self.holding_rates[item]);
             let multiple = multiples[item];
             multiples[item] += 1;
+            rises.push(item);
             setups -= fixed / multiple as f64 / (multiple + 1) as f64;
             holding += rate;
             let cost = (2.0 * setups.max(0.0) * holding).sqrt();
             if cost < least * (1.0 - 1e-12) {
                 least = cost;
-                best_multiples.clone_from(&multiples);
+                best_step = Some(rises.len());
             }
             next.push(Change { cycle_time: change((fixed, rate), multiple + 1), item });
         }
-        let walked = self.cycle(best_multiples);
+        let Some(steps) = best_step else { return best };
+        let mut multiples = vec![1u64; self.holding_rates.len()];
+        rises[..steps].iter().for_each(|&item| multiples[item] += 1);
+        let walked = self.cycle(multiples);
         if walked.cost_rate < best.cost_rate { walked } else { best }
     }
 }

@@ -146,7 +146,7 @@ impl NormalSupply {
             level,
             safety_stock: level - cover.mean,
             cycle_service_level: cover.cdf(level),
-            fill_rate: fill(level),
+            fill_rate: fill(level).clamp(0.0, 1.0),
         })
     }
 }
@@ -201,7 +201,7 @@ pub fn counts_level(
         level: level as f64,
         safety_stock: level as f64 - cover.mean(),
         cycle_service_level: short.cdf(level),
-        fill_rate: fill(level),
+        fill_rate: fill(level).clamp(0.0, 1.0),
     })
 }
 

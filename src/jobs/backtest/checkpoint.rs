@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context;
 use granary_models::forecast::demand_class::DemandClass;
@@ -11,9 +11,9 @@ use polars::prelude::*;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::folder::{Unfinished, wrong};
 use super::pieces::{Pieces, named};
 use super::windows::{Plan, Window};
-use crate::config::{Exit, Refused};
 
 /// Rows of a row group, and of what is in memory at a time.
 const ROWS_AT_A_TIME: usize = 200_000;
@@ -68,10 +68,8 @@ struct Run {
 
 /// The folder of finished windows. Only one process at a time has it.
 pub struct Checkpoints {
-    folder: PathBuf,
+    files: Unfinished,
     shape: Shape,
-    /// Held until the end.
-    _lock: File,
 }
 
 impl Checkpoints {
@@ -83,18 +81,18 @@ impl Checkpoints {
         shape: Shape,
         fresh: bool,
     ) -> anyhow::Result<(Checkpoints, bool)> {
-        let lock = lock(out)?;
-        let folder = out.join(".partial");
+        let files = Unfinished::open(out, ".partial", "backtest")?;
+        let folder = &files.folder;
         let run: Option<Run> = fs::read(folder.join(RUN_FILE))
             .ok()
             .and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let same = run.as_ref().is_some_and(|run| run.key == key);
         let other = folder.exists() && !same;
         if folder.exists() && (fresh || other) {
-            fs::remove_dir_all(&folder).with_context(|| wrong("remove", &folder))?;
+            fs::remove_dir_all(folder).with_context(|| wrong("remove", folder))?;
         }
-        fs::create_dir_all(&folder).with_context(|| wrong("make", &folder))?;
-        let checkpoints = Checkpoints { folder, shape, _lock: lock };
+        fs::create_dir_all(folder).with_context(|| wrong("make", folder))?;
+        let checkpoints = Checkpoints { files, shape };
         let run = serde_json::to_vec(&Run { key: key.to_owned() })?;
         checkpoints.put(RUN_FILE, |file| Ok(file.write_all(&run)?))?;
         Ok((checkpoints, other && !fresh))
@@ -106,23 +104,12 @@ impl Checkpoints {
         name: &str,
         write: impl FnOnce(&mut BufWriter<File>) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        let unfinished = self.folder.join(format!("{name}.part"));
-        let path = self.folder.join(name);
-        let mut file =
-            BufWriter::new(File::create(&unfinished).with_context(|| wrong("write", &unfinished))?);
-        write(&mut file).with_context(|| wrong("write", &unfinished))?;
-        let file = file.into_inner().map_err(std::io::IntoInnerError::into_error)?;
-        file.sync_all().with_context(|| wrong("write", &unfinished))?;
-        fs::rename(&unfinished, &path).with_context(|| wrong("write", &path))
+        self.files.put(name, write)
     }
 
     /// Moves finished files out of the folder to where they belong, and ends the folder.
     pub fn publish(self, out: &Path, names: &[&str]) -> anyhow::Result<()> {
-        for name in names {
-            let path = out.join(name);
-            fs::rename(self.folder.join(name), &path).with_context(|| wrong("write", &path))?;
-        }
-        fs::remove_dir_all(&self.folder).with_context(|| wrong("remove", &self.folder))
+        self.files.publish(out, names)
     }
 
     fn forecasts(window: usize) -> String {
@@ -135,7 +122,7 @@ impl Checkpoints {
 
     /// What was told of a window, when it is finished. Its facts are written last.
     pub fn finished(&self, window: usize) -> Option<WindowFacts> {
-        let bytes = fs::read(self.folder.join(Checkpoints::facts(window))).ok()?;
+        let bytes = fs::read(self.files.folder.join(Checkpoints::facts(window))).ok()?;
         serde_json::from_slice(&bytes).ok()
     }
 
@@ -156,7 +143,7 @@ impl Checkpoints {
 
     /// The forecasts of some series after one cutoff.
     pub fn read(&self, window: usize, series: &std::ops::Range<usize>) -> anyhow::Result<Block> {
-        let path = self.folder.join(Checkpoints::forecasts(window));
+        let path = self.files.folder.join(Checkpoints::forecasts(window));
         let (block, rows) = (self.shape.block(), series.len() * self.shape.block());
         let read = || -> PolarsResult<Block> {
             let frame = ParquetReader::new(File::open(&path)?)
@@ -187,22 +174,6 @@ pub struct Block {
     /// Index into `DemandClass::ALL` per series.
     pub class: Vec<u8>,
     pub values: Vec<Vec<f64>>,
-}
-
-fn wrong(what: &str, path: &Path) -> String {
-    format!("cannot {what} {}", path.display())
-}
-
-fn lock(out: &Path) -> anyhow::Result<File> {
-    let folder = File::open(out).with_context(|| wrong("read", out))?;
-    match folder.try_lock() {
-        Ok(()) => Ok(folder),
-        Err(fs::TryLockError::WouldBlock) => {
-            let message = format!("another backtest is writing to {}", out.display());
-            Err(Refused::new(Exit::LockHeld, message).into())
-        }
-        Err(fs::TryLockError::Error(error)) => Err(error).with_context(|| wrong("lock", out)),
-    }
 }
 
 fn write_forecasts(

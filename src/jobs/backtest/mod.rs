@@ -4,15 +4,16 @@
 //! cutoff, `checkpoint` keeps finished windows, `write`, `scores` and `report` make the files.
 
 mod checkpoint;
-mod freq;
+mod folder;
+pub(super) mod freq;
 mod outcome;
-mod pieces;
-mod read;
-mod report;
+pub(super) mod pieces;
+pub(super) mod read;
+pub(super) mod report;
 mod scores;
-mod table;
-mod windows;
-mod write;
+pub(super) mod table;
+pub(super) mod windows;
+pub(super) mod write;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -26,6 +27,7 @@ use serde::Serialize;
 use checkpoint::{Checkpoints, Shape, WindowFacts};
 use windows::{Plan, forecast_window};
 
+pub(super) use folder::Unfinished;
 pub use freq::Freq;
 pub use outcome::{Outcome, Scores};
 pub use read::{Columns, read_table};

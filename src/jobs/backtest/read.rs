@@ -14,7 +14,7 @@ use crate::config::{Exit, Problem, Refused, RejectCode};
 use crate::sources::{Cell, Chunk, Limits, nearest, open_table, parse, write_cell};
 
 /// A row group of an analyst's own file may be larger than one of an upstream's.
-const ROW_GROUP_BYTES_MAX: u64 = 4 << 30;
+pub(in crate::jobs) const ROW_GROUP_BYTES_MAX: u64 = 4 << 30;
 const TEXT_BYTES_MAX: usize = 1_000;
 /// Demand above this is no quantity to the models.
 const Y_MAX: f64 = 1e15;
@@ -67,7 +67,7 @@ struct Places {
     unused: Vec<String>,
 }
 
-fn rejected(message: String) -> anyhow::Error {
+pub(in crate::jobs) fn rejected(message: String) -> anyhow::Error {
     Refused::new(Exit::DataRejected, message).into()
 }
 
@@ -172,7 +172,10 @@ pub fn read_table(
 
 /// A broken Parquet file may end its decoder by a panic; here it is one more file that cannot be
 /// read.
-fn unbroken<T>(name: &str, read: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
+pub(in crate::jobs) fn unbroken<T>(
+    name: &str,
+    read: impl FnOnce() -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
     match catch_unwind(AssertUnwindSafe(read)) {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(rejected(format!("{error:#}"))),
@@ -181,9 +184,9 @@ fn unbroken<T>(name: &str, read: impl FnOnce() -> anyhow::Result<T>) -> anyhow::
 }
 
 /// What a number may be.
-struct Legal {
-    range: RangeInclusive<f64>,
-    words: &'static str,
+pub(in crate::jobs) struct Legal {
+    pub range: RangeInclusive<f64>,
+    pub words: &'static str,
 }
 
 const LEGAL_Y: Legal =
@@ -367,7 +370,7 @@ impl<'a> Rows<'a> {
 }
 
 /// A cell's text, trimmed, without a copy where the file holds text.
-fn cell_text<'a>(cell: Cell<'a>, scratch: &'a mut String) -> &'a str {
+pub(in crate::jobs) fn cell_text<'a>(cell: Cell<'a>, scratch: &'a mut String) -> &'a str {
     match cell {
         Cell::Text(text) => text.trim(),
         other => {
@@ -393,7 +396,7 @@ fn share(value: f64) -> f32 {
     if value < 1.0 { (value as f32).min(1.0f32.next_down()) } else { 1.0 }
 }
 
-fn number(cell: Cell<'_>, legal: &Legal) -> Result<Option<f64>, String> {
+pub(in crate::jobs) fn number(cell: Cell<'_>, legal: &Legal) -> Result<Option<f64>, String> {
     let value = match cell {
         Cell::Null => return Ok(None),
         Cell::Int(value) => value as f64,

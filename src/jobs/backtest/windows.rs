@@ -72,14 +72,14 @@ impl Plan {
 
 /// The seasons that were asked for, and the frequency's longer ones, which models of several
 /// seasons find by themselves whether a series has.
-fn with_longer(asked: &[usize], usual: &[usize]) -> Vec<usize> {
+pub(in crate::jobs) fn with_longer(asked: &[usize], usual: &[usize]) -> Vec<usize> {
     let longest = asked.iter().copied().max().unwrap_or(1);
     let longer = usual.iter().copied().filter(|&season| season > longest);
     asked.iter().copied().chain(longer).collect()
 }
 
 /// Seasons of a frequency; `known` steps lie before the first cutoff.
-fn usual_seasons(freq: Freq, known: i64) -> Vec<usize> {
+pub(in crate::jobs) fn usual_seasons(freq: Freq, known: i64) -> Vec<usize> {
     match freq {
         Freq::Day => vec![7],
         // A week is most like the last one; the year is for the models that take several seasons.
@@ -292,7 +292,7 @@ fn fallbacks(table: &LongTable, cutoff: i64, unit: f64, horizon: usize) -> Vec<S
 }
 
 /// The first eight bytes of a digest: equal in every build and on every machine.
-fn stable_hash(id: &str) -> u64 {
+pub(in crate::jobs) fn stable_hash(id: &str) -> u64 {
     let mut head = [0; 8];
     head.copy_from_slice(&blake3::hash(id.as_bytes()).as_bytes()[..8]);
     u64::from_le_bytes(head)

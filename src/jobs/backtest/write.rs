@@ -43,7 +43,11 @@ pub fn forecasts(
 }
 
 /// Labels of steps as a column of the table's own kind.
-fn label_column(name: &'static str, clock: &Clock, labels: Vec<i64>) -> PolarsResult<Column> {
+pub(in crate::jobs) fn label_column(
+    name: &'static str,
+    clock: &Clock,
+    labels: Vec<i64>,
+) -> PolarsResult<Column> {
     match clock.freq {
         Freq::Day | Freq::Week | Freq::Month => {
             let days: Vec<i32> = labels.into_iter().map(|day| day as i32).collect();

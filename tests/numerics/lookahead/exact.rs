@@ -143,7 +143,8 @@ impl System {
             let high = differences().fold(f64::NEG_INFINITY, f64::max);
             average = (low + high) / 2.0;
             let shift = if gamma == 1.0 { fresh[0] } else { 0.0 };
-            let done = if gamma == 1.0 { high - low < 1e-5 } else { high.abs().max(low.abs()) < 1e-7 };
+            let done =
+                if gamma == 1.0 { high - low < 1e-5 } else { high.abs().max(low.abs()) < 1e-7 };
             value = fresh.iter().map(|v| v - shift).collect();
             if done {
                 break;
@@ -385,7 +386,8 @@ pub fn rounded_erlang(mean: f64, shape: u32) -> Vec<f64> {
 
 /// Zipkin (2008): Poisson(5), holding 1, lead time 4.
 pub fn lost_sales(penalty: f64) -> System {
-    let money = PeriodMoney { holding: 1.0, shortage: penalty, discount: 1.0, ..PeriodMoney::default() };
+    let money =
+        PeriodMoney { holding: 1.0, shortage: penalty, discount: 1.0, ..PeriodMoney::default() };
     System {
         pmf: poisson(5.0),
         lead: 4,

@@ -79,6 +79,8 @@ fn gamma_points(size: f64, mean: f64, count: usize) -> Vec<(f64, f64)> {
 pub(super) struct Grid {
     pub low: f64,
     pub step: f64,
+    /// 1 / step.
+    pub per_step: f64,
     pub len: usize,
 }
 
@@ -88,7 +90,7 @@ impl Grid {
         let (low, high) = (low.floor(), high.ceil().max(low.floor() + 1.0));
         let step = ((high - low) / (most - 1) as f64).max(1.0);
         let len = ((high - low) / step).ceil() as usize + 1;
-        Grid { low, step, len: len.max(2) }
+        Grid { low, step, per_step: 1.0 / step, len: len.max(2) }
     }
 
     pub fn at(&self, i: usize) -> f64 {
@@ -97,7 +99,7 @@ impl Grid {
 
     /// The point below `value` and the share of the one above it; at the ends the nearest.
     pub fn place(&self, value: f64) -> (usize, f64) {
-        let x = ((value - self.low) / self.step).clamp(0.0, (self.len - 1) as f64);
+        let x = ((value - self.low) * self.per_step).clamp(0.0, (self.len - 1) as f64);
         let i = (x as usize).min(self.len - 2);
         (i, x - i as f64)
     }

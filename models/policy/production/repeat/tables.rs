@@ -10,8 +10,9 @@ const STOCKS_AFTER: usize = 81;
 const SEEN: usize = 17;
 /// Points of the demand of one interval.
 const DEMANDS: usize = 12;
-/// Lots that a later decision chooses from.
+/// Lots that a later decision chooses from, and how many of them are stepped over at first.
 const LOTS: usize = 24;
+const STRIDE: usize = 4;
 
 /// Expected money and the lot to make, at one review, over (demand seen since tonight, net stock).
 #[derive(Clone, Debug)]
@@ -56,7 +57,7 @@ pub(super) fn solve(season: &Season, runs: bool) -> Tables {
     // Selling at once or paying back is all that is left.
     let ends: Vec<f64> = (0..stock.len).map(|i| season.money.at_end(stock.at(i))).collect();
     let end = Review {
-        seen: Grid { low: 0.0, step: 1.0, len: 2 },
+        seen: Grid { low: 0.0, step: 1.0, per_step: 1.0, len: 2 },
         stock,
         value: [ends.clone(), ends].concat(),
         lot: vec![0.0; 2 * stock.len],
@@ -121,10 +122,21 @@ fn decide(
     if !runs {
         return best;
     }
-    for lot in season.lots_up_to(season.stock_high - stock, LOTS) {
-        let worth = value(lot);
+    let lots: Vec<f64> = season.lots_up_to(season.stock_high - stock, LOTS).collect();
+    let mut consider = |at: usize, best_at: &mut Option<usize>| {
+        let worth = value(lots[at]);
         if worth > best.0 {
-            best = (worth, lot);
+            (best, *best_at) = ((worth, lots[at]), Some(at));
+        }
+    };
+    // Beyond its set-up a run is worth a concave function of its lot: first every few, then around
+    // the best of those.
+    let mut best_at = None;
+    (0..lots.len()).step_by(STRIDE).for_each(|at| consider(at, &mut best_at));
+    let around = best_at.unwrap_or(0);
+    for at in around.saturating_sub(STRIDE - 1)..(around + STRIDE).min(lots.len()) {
+        if at != around {
+            consider(at, &mut best_at);
         }
     }
     best

@@ -64,8 +64,8 @@ struct Relaxed {
     bound_minor: f64,
 }
 
-/// The linear relaxation, every batch as if it were the first: hull blocks by falling worth per hour
-/// until the hours end; the block that ends them sets the price.
+/// The linear relaxation, every batch as if it were the first: hull blocks by falling worth per
+/// hour until the hours end; the block that ends them sets the price.
 fn relax(curves: &[BatchCurve], line: &TimeLine) -> Relaxed {
     let soonest = line.ready(0.0);
     let mut blocks: Vec<Block> = Vec::new();
@@ -201,8 +201,8 @@ fn sweep(curves: &[BatchCurve], order: &[usize], line: &TimeLine, lots: &mut [us
     }
 }
 
-/// The best lot of the batch at `at` within `free` hours, the others' lots kept; what it does to the
-/// dates of those behind it counts.
+/// The best lot of the batch at `at` within `free` hours, the others' lots kept; what it does to
+/// the dates of those behind it counts.
 fn best_beside(
     curves: &[BatchCurve],
     order: &[usize],

@@ -1,6 +1,6 @@
 //! The report: one page that needs nothing beside itself.
 
-mod svg;
+pub(in crate::jobs) mod svg;
 
 use granary_models::backtest::analyst::{COVERED, Metrics};
 use granary_models::forecast::demand_class::DemandClass;
@@ -15,11 +15,11 @@ use crate::export::format::{grouped, percent};
 use svg::{Band, Line, Plot};
 
 const PAGE: &str = include_str!("report.html");
-const OWN_STYLE: &str = include_str!("report.css");
+pub(in crate::jobs) const OWN_STYLE: &str = include_str!("report.css");
 /// The look of the pages that the server makes.
-const STYLE: &str = include_str!("../../../web/static/granary.css");
+pub(in crate::jobs) const STYLE: &str = include_str!("../../../web/static/granary.css");
 /// Colours of lines; later models share them, dashed.
-const COLOURS: usize = 8;
+pub(in crate::jobs) const COLOURS: usize = 8;
 /// Steps of history before the first drawn cutoff.
 const TAIL_STEPS: (usize, usize) = (28, 60);
 const WINDOWS_DRAWN: usize = 3;

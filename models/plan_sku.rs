@@ -6,6 +6,7 @@
 
 mod ahead;
 mod allot;
+mod choices;
 mod court;
 mod decide;
 mod exceptions;
@@ -185,6 +186,9 @@ pub struct ItemPlan {
     pub exceptions: Vec<OrderException>,
     /// Stock that will not sell, and how to be rid of it, by location.
     pub exits: Vec<StockExit>,
+    /// What could be ordered with profit though its target does not ask for it: lines of quantity 0
+    /// with a [`Choice`], where [`PlanConfig::with_choices`] asks for them.
+    pub candidates: Vec<Line>,
 }
 
 /// Plans one item. A pure function of its arguments; trouble comes back as findings, each with the

@@ -5,12 +5,12 @@ use crate::finding::Finding;
 use crate::plan::choice::Choice;
 use crate::plan_sku::Line;
 use crate::plan_sku::ahead::{look_text, lookahead};
+use crate::plan_sku::choices::Curve;
 use crate::plan_sku::explain::{explain_calendar, explain_need};
 use crate::plan_sku::input::{ItemSupply, PlanConfig};
 use crate::plan_sku::limits::{Limits, Rounding};
-use crate::plan_sku::stage::{Scratch, Shape, Stage, set_window};
-use crate::policy::order::{UnitMoney, mean, raw_quantity};
-use crate::policy::price::unit_cost_minor;
+use crate::plan_sku::stage::{Scratch, Shape, Stage, set_shares, set_window};
+use crate::policy::order::{Target, UnitMoney, mean, raw_quantity};
 use crate::policy::projection::{Opening, PathMatrix};
 use crate::policy::reason::{Reason, ReasonStep, codes};
 use crate::policy::rounding::Lot;
@@ -55,6 +55,9 @@ pub(super) struct Decision {
     fill_with: f64,
     daily_demand: f64,
     protection_days: u32,
+    choice: Choice,
+    /// Whether some quantity earns money, whatever the target asks for.
+    earns: bool,
 }
 
 /// Decides on one order for a place, or for an echelon.
@@ -81,17 +84,25 @@ pub(super) fn decide(
     let target = item.target.unwrap_or(config.target);
     let money = unit_money(item, terms, &opening, config);
     let mut raw = raw_quantity(&scratch.needs, target, money, &mut scratch.ordered);
+    let (plain, mut looked_ahead) = (raw.qty, false);
     let mut reason = Reason::default();
     if let Some(ahead) = lookahead(item, stage, ask, &opening, target, money) {
         stage.load_ahead(scratch, item, shape);
         let Scratch { demand, receipts, window, .. } = scratch;
         let best = ahead.best_order(demand, receipts, &opening, window, &mut scratch.ahead);
         reason.fact(codes::LOOKAHEAD, best.qty - raw.qty, look_text(item, raw.qty, best.qty));
-        raw.qty = best.qty;
+        (raw.qty, looked_ahead) = (best.qty, true);
     }
     let standing = stage.standing.lacking(scratch, &opening, item.shortage, target, raw);
     explain_need(&mut reason, item, stage, scratch, target, raw, standing);
+    set_shares(&mut scratch.needs.share, shape.paths, terms);
     let net_need = reason.value();
+    let more = more_for_short_delivery(scratch, terms, target, money, plain).min(net_need.max(0));
+    reason.change(codes::SHORT_DELIVERY, more, || {
+        let (part, more) = (100.0 * terms.delivered.mean(), item.unit.show(more));
+        format!("{part:.0}% of an order come on average: {more} more make up for it.")
+    });
+    let net_need = net_need + more;
     let (_, until) = scratch.window.means();
     let last = today + until.ceil() as i32;
     explain_calendar(&mut reason, &mut found, terms, receiving, (today, order_on, last));
@@ -105,6 +116,25 @@ pub(super) fn decide(
         lack.value_of((ask.already + qty) as f64, money) - lack.value_of(ask.already as f64, money)
     };
     let (qty, cut) = rounding.run(net_need, &limits, value_of);
+    let free = ask.limit.is_none() && !rounding.stopped();
+    let (choice, earns) = if config.with_choices && terms.kind == SupplyKind::Purchase && free {
+        let costs = &limits.break_costs;
+        Curve {
+            item,
+            terms,
+            needs: lack,
+            money,
+            own: qty,
+            standing,
+            already: ask.already,
+            room: (costs.cover_days * costs.daily_demand).ceil() as i64,
+            most: costs.most,
+            by_service: target != Target::Economics || looked_ahead,
+        }
+        .choice()
+    } else {
+        (Choice::default(), false)
+    };
     let median = terms.arrival_at(receiving, order_on, terms.lead_time.quantile(0.5)) - today;
     let arrive = (!terms.lead_time.is_fixed())
         .then(|| scratch.window.arrive.iter().map(|day| day - f64::from(stage.later)).collect());
@@ -116,7 +146,7 @@ pub(super) fn decide(
         cut,
         median_arrival: arrives_in,
         arrive,
-        unit_cost_minor: unit_cost_minor(terms.unit_cost_minor, &terms.price_breaks, qty),
+        unit_cost_minor: terms.price_minor(qty),
         lot: lot_of(terms),
         money,
         need: lack.need.clone(),
@@ -128,10 +158,28 @@ pub(super) fn decide(
         fill_with: lack.fill_with((ask.already + qty) as f64),
         daily_demand,
         protection_days: until.ceil() as u32,
+        choice,
+        earns,
         order_on,
         reason,
         findings: found,
     }
+}
+
+/// What the target asks for beyond `qty`, which is what it would if all of an order came. At most as
+/// much again: a source that leaves more than half is not made good for by ordering more of it.
+fn more_for_short_delivery(
+    scratch: &mut Scratch,
+    terms: &SupplyTerms,
+    target: Target,
+    money: UnitMoney,
+    qty: i64,
+) -> i64 {
+    if terms.delivered.is_certain() || qty <= 0 {
+        return 0;
+    }
+    let asked = raw_quantity(&scratch.needs, target, money, &mut scratch.ordered).qty;
+    (asked - qty).clamp(0, qty)
 }
 
 pub(super) fn lot_of(terms: &SupplyTerms) -> Lot {
@@ -218,6 +266,11 @@ fn first_shortage_in<T: Cell>(
 }
 
 impl Decision {
+    /// Whether nothing is ordered though something would earn money.
+    pub(super) fn is_candidate(&self) -> bool {
+        self.qty == 0 && self.earns
+    }
+
     pub(super) fn final_reason(&self, item: &ItemSupply) -> Vec<ReasonStep> {
         let mut reason = self.reason.clone();
         reason.sum(codes::FINAL, |qty| format!("Order {}.", item.unit.show(qty)));
@@ -259,7 +312,7 @@ impl Decision {
                 .reduce(i64::saturating_add),
             history_days: histories().map(|h| h.len() as u32).max(),
             reason: self.final_reason(item),
-            choice: Choice::default(),
+            choice: self.choice.clone(),
         }
     }
 }

@@ -56,7 +56,11 @@ pub(super) fn explain_need(
     reason.change(codes::EXPIRING, expiring, || {
         format!("{} of it will expire unsold before then.", show(expiring))
     });
-    let received = whole(&lack.received_until);
+    let returned = scratch.returned.round() as i64;
+    reason.change(codes::RETURNS, -returned, || {
+        format!("{} come back from shoppers before then and can be sold again.", show(returned))
+    });
+    let received = (mean(&lack.received_until) - scratch.returned).round() as i64;
     let on_order = stage.on_order();
     reason.change(codes::OPEN_ORDERS, -received, || {
         format!("{} of {} on order arrive before then.", show(received), show(on_order))

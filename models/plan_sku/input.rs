@@ -79,6 +79,17 @@ pub struct Returns {
     pub delay_days: u32,
 }
 
+/// What takes longer to come back does not count.
+const MAX_RETURN_DAYS: u32 = 400;
+
+impl Returns {
+    /// Share of what is sold that can be sold once more.
+    pub fn inflow(self) -> f64 {
+        let share = self.share * self.resaleable;
+        if share > 0.0 && self.delay_days <= MAX_RETURN_DAYS { share.min(1.0) } else { 0.0 }
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 pub struct LocationSupply<'a> {
     pub location_id: String,
@@ -282,6 +293,11 @@ pub(super) struct Node {
     pub backordered: i64,
     pub opening: Opening,
     pub incoming: Vec<(i64, Arrival)>,
+    /// How much of each of them comes.
+    pub delivered: Vec<Delivered>,
+    /// Units sold here so many days before today as goods take to come back, oldest first: those
+    /// of day 0 come back today.
+    pub past_sales: Vec<f64>,
     /// Of each entry of `incoming`, the open order it is of, as an index into the location's.
     pub orders: Vec<usize>,
     pub standing: Standing,
@@ -346,6 +362,8 @@ pub(super) fn check(item: &ItemSupply, at: usize, today: Day) -> (Node, Vec<Find
         reserved,
         backordered,
         opening,
+        delivered: orders.iter().map(|&index| location.open_orders[index].delivered).collect(),
+        past_sales: past_sales(item, location, today),
         incoming,
         orders,
         standing,
@@ -395,6 +413,20 @@ fn usable_lots(
     }
     lots.retain(|lot| lot.last_day >= 0 && lot.qty > 0);
     (on_hand - expired, lots)
+}
+
+fn past_sales(item: &ItemSupply, location: &LocationSupply, today: Day) -> Vec<f64> {
+    let Some(history) = location.history.filter(|_| item.returns.inflow() > 0.0) else {
+        return Vec::new();
+    };
+    (today - item.returns.delay_days.min(MAX_RETURN_DAYS) as i32)
+        .until(today)
+        .map(|day| {
+            let at = usize::try_from(day - history.start).ok();
+            let sold = at.and_then(|at| history.sold.get(at)).copied().unwrap_or(0.0);
+            if sold > 0.0 { sold.round() } else { 0.0 }
+        })
+        .collect()
 }
 
 fn incoming(

@@ -5,8 +5,8 @@ use crate::finding::{Code, Finding};
 use crate::plan_sku::decide::{Ask, lot_of};
 use crate::plan_sku::input::{ItemStatus, ItemSupply, PlanConfig};
 use crate::plan_sku::stage::Scratch;
-use crate::policy::order::mean;
-use crate::policy::price::{BreakCosts, unit_cost_minor, with_breaks};
+use crate::policy::order::{Target, mean};
+use crate::policy::price::{BreakCosts, reviews_per_order, with_breaks};
 use crate::policy::projection::Opening;
 use crate::policy::reason::{Reason, codes};
 use crate::policy::rounding::{Lot, Rounded, round, round_down};
@@ -14,9 +14,12 @@ use crate::policy::terms::{SupplyKind, SupplyTerms};
 
 /// Upper limits on an order that are not the supplier's.
 pub(super) struct Limits {
-    break_costs: BreakCosts,
+    pub break_costs: BreakCosts,
     /// What sells within the shelf life; `None`: does not perish.
-    sells_within_life: Option<i64>,
+    pub sells_within_life: Option<i64>,
+    /// Whether money sets the quantity, and not a service level.
+    by_money: bool,
+    most_cover_days: f64,
 }
 
 impl Limits {
@@ -45,7 +48,9 @@ impl Limits {
             per_base: item.unit.per_base() as f64,
             most: sells_within_life.map_or(most, |sells| sells.min(most)),
         };
-        Limits { break_costs, sells_within_life }
+        let by_money = item.target.unwrap_or(config.target) == Target::Economics;
+        let most_cover_days = config.price_break_cover_days;
+        Limits { break_costs, sells_within_life, by_money, most_cover_days }
     }
 }
 
@@ -92,19 +97,60 @@ impl Rounding<'_> {
         }
         let lot = lot_of(terms);
         let tiers = &terms.price_breaks;
-        let asked = with_breaks(need, terms.unit_cost_minor, tiers, lot, limits.break_costs);
-        self.reason.change(codes::PRICE_BREAK, asked - need, || {
-            let tier = unit_cost_minor(terms.unit_cost_minor, tiers, asked);
+        let lasting = need.saturating_add(self.more_reviews(need, limits));
+        let (list, kind) = (terms.unit_cost_minor, terms.break_kind);
+        let asked = with_breaks(lasting, list, tiers, kind, lot, limits.break_costs);
+        self.reason.change(codes::PRICE_BREAK, asked - lasting, || {
+            let tier = terms.price_minor(asked);
             let asked = item.unit.show(asked);
             format!("From {asked} on a unit costs {tier} minor units, which pays for holding.")
         });
         let rounded = round(asked, lot);
         self.explain_lot(lot, rounded);
-        let qty = self.within_life(rounded.qty, need, limits, value_of);
+        let qty = self.within_life(rounded.qty, need, limits, &value_of);
+        let qty = self.worth_its_cost(qty, limits, &value_of);
         let Some((limit, code, text)) = &self.ask.limit else { return (qty, rounded.cut) };
         let spared = qty.min(*limit);
         self.reason.change(code, spared - qty, || text.clone());
         (spared, rounded.cut)
+    }
+
+    /// Whether nothing is ordered whatever it would bring.
+    pub(super) fn stopped(&self) -> bool {
+        let unwanted = self.item.status.is_ending() || self.item.status == ItemStatus::Presale;
+        unwanted || self.waits.is_some()
+    }
+
+    /// What makes the order last for more reviews where each order costs something by itself.
+    fn more_reviews(&mut self, need: i64, limits: &Limits) -> i64 {
+        let terms = self.ask.terms;
+        let fixed = terms.fixed_cost_minor;
+        if need <= 0 || fixed <= 0 || limits.by_money || self.ask.next.is_some() {
+            return 0;
+        }
+        let costs = &limits.break_costs;
+        let reviews = reviews_per_order(fixed as f64, costs, limits.most_cover_days);
+        let more = f64::from(reviews - 1) * costs.cover_days * costs.daily_demand;
+        let more = (more.round() as i64).min((costs.most - need).max(0));
+        self.reason.change(codes::FIXED_COST, more, || {
+            format!(
+                "Each order costs {fixed} minor units by itself, so it covers {reviews} reviews."
+            )
+        });
+        more
+    }
+
+    /// Where money decides, an order waits until it pays what it costs once.
+    fn worth_its_cost(&mut self, qty: i64, limits: &Limits, value_of: impl Fn(i64) -> f64) -> i64 {
+        let fixed = self.ask.terms.fixed_cost_minor;
+        if qty <= 0 || fixed <= 0 || !limits.by_money || value_of(qty) > fixed as f64 {
+            return qty;
+        }
+        let worth = value_of(qty).round();
+        self.reason.change(codes::NOT_WORTH_IT, -qty, || {
+            format!("It would bring {worth} minor units, and an order costs {fixed} by itself.")
+        });
+        0
     }
 
     fn explain_lot(&mut self, lot: Lot, rounded: Rounded) {

@@ -145,7 +145,7 @@ impl Network {
             *later = self.transit_days[at];
         }
         for behind in self.descendants(at) {
-            stage.serves.push(behind);
+            stage.serve(behind, &self.nodes[behind]);
             stage.add(&self.nodes[behind], self.transit_days[behind]);
             if with_backups {
                 for &backup in &self.backups[behind] {

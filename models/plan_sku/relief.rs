@@ -62,7 +62,7 @@ impl Replenish<'_> {
         let behind = self.network.descendants(at);
         publish::load(self.scratch, self.item, self.shape, at, &behind, 0);
         let node = &self.network.nodes[at];
-        Stage::of(at, node).load_receipts(self.scratch);
+        Stage::of(at, node).load_receipts(self.scratch, self.item, self.shape);
         let Scratch { demand, receipts, projection, counts, .. } = &mut *self.scratch;
         let arrival = decision.median_arrival as usize;
         receipts.add_on(arrival, decision.qty as f64);

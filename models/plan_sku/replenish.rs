@@ -216,12 +216,16 @@ impl<'a> Replenish<'a> {
             if with_backups && self.plan.locations[at].reason.is_empty() {
                 self.plan.locations[at].reason = decision.final_reason(self.item);
             }
-            if decision.qty == 0 {
+            if decision.qty == 0 && !decision.is_candidate() {
                 continue;
             }
             let stage = self.network.stage(at, with_backups);
             let terms = &self.network.nodes[at].terms[terms];
             let line = decision.line(self.item, at, &stage, terms, self.today);
+            if decision.qty == 0 {
+                self.plan.candidates.push(line);
+                continue;
+            }
             self.plan.lines.push(line);
             self.network.nodes[at].planned.push(Planned {
                 qty: decision.qty,
@@ -235,7 +239,7 @@ impl<'a> Replenish<'a> {
         let behind = self.network.descendants(at);
         publish::load(self.scratch, self.item, self.shape, at, &behind, self.outgoing[at]);
         let node = &self.network.nodes[at];
-        Stage::of(at, node).load_receipts(self.scratch);
+        Stage::of(at, node).load_receipts(self.scratch, self.item, self.shape);
         let location = &mut self.plan.locations[at];
         let sells = self.item.locations[at].demand.is_some();
         (location.projection, location.kpi) =

@@ -4,10 +4,12 @@ use crate::calendar::Day;
 use crate::finding::{Code, Finding};
 use crate::plan_sku::input::{Arrival, ItemSupply, Node};
 use crate::plan_sku::standing::Standing;
+use crate::policy::lead_time::Permutation;
 use crate::policy::lookahead::LookaheadScratch;
 use crate::policy::order::{Needs, Window, needs};
 use crate::policy::projection::{LotLeft, Opening, PathMatrix, Projection};
-use crate::policy::terms::{ClosedWindow, SupplyTerms};
+use crate::policy::returns::thinned;
+use crate::policy::terms::{ClosedWindow, Delivered, SupplyTerms};
 use crate::policy::walk::{Cell, lasting_needs};
 
 /// Days beyond the forecast that a decision may still look at.
@@ -16,6 +18,10 @@ const MAX_DAYS: usize = 400;
 /// Of the first receipt; those before belong to the window.
 const SALT: u64 = 16;
 
+/// Of draws that have nothing to do with those of lead times.
+const RETURN_SALT: u64 = 1 << 40;
+const SHARE_SALT: u64 = 1 << 41;
+
 /// Buffers of one planning thread.
 #[derive(Clone, Debug, Default)]
 pub struct Scratch {
@@ -23,6 +29,8 @@ pub struct Scratch {
     pub(super) receipts: PathMatrix,
     /// Demand and receipts of the last decision, where small numbers held them; else empty.
     pub(super) small: (PathMatrix<f32>, PathMatrix<f32>),
+    /// Mean of what comes back before the next order arrives.
+    pub(super) returned: f64,
     pub(super) window: Window,
     pub(super) needs: Needs,
     pub(super) projection: Projection,
@@ -46,6 +54,10 @@ pub(super) struct Stage {
     pub standing: Standing,
     /// Quantity, arrival, and the days until it is where it sells.
     pub incoming: Vec<(i64, Arrival, u32)>,
+    /// How much of each of them comes.
+    pub delivered: Vec<Delivered>,
+    /// Of each location in `serves`: [`Node::past_sales`].
+    past_sales: Vec<Vec<f64>>,
     /// Days from this place to where its goods sell.
     pub later: u32,
 }
@@ -64,6 +76,8 @@ impl Stage {
             backordered: node.backordered,
             child_stock: 0,
             incoming: node.incoming.iter().map(|(qty, a)| (*qty, a.clone(), 0)).collect(),
+            delivered: node.delivered.clone(),
+            past_sales: vec![node.past_sales.clone()],
             later: 0,
         }
     }
@@ -78,6 +92,13 @@ impl Stage {
         self.opening.lots.extend(node.opening.lots.iter().copied());
         self.opening.lots.sort_by_key(|lot: &LotLeft| (lot.last_day, lot.qty));
         self.incoming.extend(node.incoming.iter().map(|(qty, a)| (*qty, a.clone(), later)));
+        self.delivered.extend(&node.delivered);
+    }
+
+    /// Adds a place behind this one to those whose demand it serves.
+    pub(super) fn serve(&mut self, at: usize, node: &Node) {
+        self.serves.push(at);
+        self.past_sales.push(node.past_sales.clone());
     }
 
     /// The place itself.
@@ -93,13 +114,15 @@ impl Stage {
     /// are forecast: for projections. A decision loads what it looks at itself.
     pub(super) fn load(&self, scratch: &mut Scratch, item: &ItemSupply, shape: Shape) {
         self.load_demand(&mut scratch.demand, item, shape, shape.days);
-        self.load_receipts(scratch);
+        self.load_receipts(scratch, item, shape);
     }
 
-    /// What is on its way, over the paths and days of the demand that is loaded.
-    pub(super) fn load_receipts(&self, scratch: &mut Scratch) {
+    /// What is on its way and what will come back, over the paths and days of the demand that is
+    /// loaded.
+    pub(super) fn load_receipts(&self, scratch: &mut Scratch, item: &ItemSupply, shape: Shape) {
         let (paths, days) = (scratch.demand.paths, scratch.demand.days);
         self.fill_receipts(&mut scratch.receipts, paths, days);
+        self.add_returns(&mut scratch.receipts, item, shape, &[]);
     }
 
     /// Projects the stock over the window of `scratch` and records what each path lacks.
@@ -121,10 +144,12 @@ impl Stage {
             small.0.resize(0, 0);
             self.load_demand(demand, item, shape, days);
             self.fill_receipts(receipts, paths, days);
+            scratch.returned = self.add_returns(receipts, item, shape, &window.until);
             needs(demand, receipts, opening, window, item.shortage, lack);
         } else {
             self.load_demand(&mut small.0, item, shape, days);
             self.fill_receipts(&mut small.1, paths, days);
+            scratch.returned = self.add_returns(&mut small.1, item, shape, &window.until);
             lasting_needs(&small.0, &small.1, opening, window, item.shortage, lack);
         }
     }
@@ -133,12 +158,13 @@ impl Stage {
     pub(super) fn load_ahead(&self, scratch: &mut Scratch, item: &ItemSupply, shape: Shape) {
         let days = scratch.window.last_day(MAX_DAYS).max(shape.days);
         self.load_demand(&mut scratch.demand, item, shape, days);
-        self.fill_receipts(&mut scratch.receipts, shape.paths, days);
+        self.load_receipts(scratch, item, shape);
     }
 
     /// More than any sum over a path of `days` days can come to.
     fn largest_sum(&self, shape: Shape, days: usize) -> f64 {
-        let asked = f64::from(shape.largest) * (days.max(2) * self.serves.len()) as f64;
+        // Twice, as all of it may come back.
+        let asked = f64::from(shape.largest) * (2 * days * self.serves.len()) as f64;
         let here = (self.opening.net as f64).abs();
         asked + here + self.incoming.iter().map(|(qty, ..)| *qty as f64).sum::<f64>()
     }
@@ -171,8 +197,51 @@ impl Stage {
         receipts.reset(paths, days, T::ZERO);
         for (index, (qty, arrival, later)) in self.incoming.iter().enumerate() {
             // The salt decorrelates its day from the others'.
-            add_receipt(receipts, *qty, arrival, *later, SALT + index as u64);
+            let delivered = self.delivered.get(index).copied().unwrap_or_default();
+            add_receipt(receipts, (*qty, delivered), arrival, *later, SALT + index as u64);
         }
+    }
+
+    /// Adds what shoppers bring back, from sales of the past and from each path's own demand.
+    /// Returns its mean over the paths before `until`, all of it where that is empty.
+    fn add_returns<T: Cell>(
+        &self,
+        receipts: &mut PathMatrix<T>,
+        item: &ItemSupply,
+        shape: Shape,
+        until: &[f64],
+    ) -> f64 {
+        let (share, delay) = (item.returns.inflow(), item.returns.delay_days as usize);
+        if share <= 0.0 {
+            return 0.0;
+        }
+        let (paths, mut total) = (receipts.paths, 0.0);
+        for (&at, past) in self.serves.iter().zip(&self.past_sales) {
+            let demand = item.locations[at].demand.as_ref().filter(|d| shape.fits(d));
+            for day in 0..receipts.days {
+                // Past the forecast its last week goes on.
+                let sold_on =
+                    day.checked_sub(delay).map(|sold| match sold.checked_sub(shape.days) {
+                        Some(over) => shape.days - shape.days.min(7) + over % shape.days.min(7),
+                        None => sold,
+                    });
+                let order = Permutation::new(paths, RETURN_SALT + ((at * MAX_DAYS + day) as u64));
+                for (path, received) in receipts.row_mut(day).iter_mut().enumerate() {
+                    let sold = match (sold_on, demand) {
+                        (Some(sold_on), Some(demand)) => f64::whole(demand.path(path)[sold_on]),
+                        (Some(_), None) => 0.0,
+                        (None, _) => past.get(day).copied().unwrap_or(0.0),
+                    };
+                    let stratum = (order.of(path) as f64 + 0.5) / paths as f64;
+                    let back = thinned(sold, share, stratum);
+                    *received += T::of(back);
+                    if until.get(path).is_none_or(|&until| (day as f64) < until) {
+                        total += back;
+                    }
+                }
+            }
+        }
+        total / paths.max(1) as f64
     }
 }
 
@@ -253,12 +322,28 @@ pub(super) fn receipt_days(paths: usize, arrival: &Arrival, later: u32, index: u
 
 fn add_receipt<T: Cell>(
     receipts: &mut PathMatrix<T>,
-    qty: i64,
+    (qty, delivered): (i64, Delivered),
     arrival: &Arrival,
     later: u32,
     salt: u64,
 ) {
     let (paths, days) = (receipts.paths, receipts.days);
+    if !delivered.is_certain() {
+        let mut there = Vec::with_capacity(paths);
+        match arrival {
+            Arrival::On(day) => there.resize(paths, *day),
+            Arrival::After(lead_time) => {
+                lead_time.sample_each(paths, salt, |_, day| there.push(day))
+            }
+        }
+        delivered.sample_each(paths, SHARE_SALT + salt, |path, share| {
+            let day = (there[path] + later) as usize;
+            if day < days {
+                receipts.row_mut(day)[path] += T::of((qty as f64 * share).round());
+            }
+        });
+        return;
+    }
     match arrival {
         Arrival::On(day) => receipts.add_on((day + later) as usize, qty as f64),
         Arrival::After(lead_time) => lead_time.sample_each(paths, salt, |path, day| {
@@ -322,4 +407,12 @@ pub(super) fn set_window(
     fill(&mut window.arrive, terms, order_on, 0);
     fill(&mut window.until, next.unwrap_or(terms), next_on, 1);
     order_on
+}
+
+/// Per path, the share of an order of these terms that comes; empty where all of it always does.
+pub(super) fn set_shares(shares: &mut Vec<f64>, paths: usize, terms: &SupplyTerms) {
+    shares.clear();
+    if !terms.delivered.is_certain() {
+        terms.delivered.sample_each(paths, SHARE_SALT, |_, share| shares.push(share));
+    }
 }

@@ -93,12 +93,15 @@ pub struct Needs {
     pub lost_before: Vec<f64>,
     /// Short in the window, but after this order's units have expired.
     pub lost_after_life: Vec<f64>,
+    /// Share of this order that comes, per path; empty where all of it always does.
+    pub share: Vec<f64>,
     /// `need` as of the end of each day of the window, infinite outside it. Exact below 2^24 units.
     pub running: PathMatrix<f32>,
 }
 
 impl Needs {
     pub(crate) fn reset(&mut self, paths: usize) {
+        self.share.clear();
         self.displaces = false;
         for totals in [
             &mut self.need,
@@ -116,14 +119,23 @@ impl Needs {
         }
     }
 
+    /// What of `qty` comes on a path.
+    #[inline]
+    fn got(&self, path: usize, qty: f64) -> f64 {
+        self.share.get(path).map_or(qty, |share| qty * share)
+    }
+
     /// Mean over paths of what `qty` leaves short of the window's demand.
     pub fn short_with(&self, qty: f64) -> f64 {
         if self.displaces {
             return self.short_displacing(qty);
         }
-        let short = self.need.iter().zip(&self.owed).zip(&self.lost_after_life);
+        let short = self.need.iter().zip(&self.owed).zip(&self.lost_after_life).enumerate();
         let total: f64 = short
-            .map(|((&need, &owed), &late)| (need - qty).max(0.0) - (owed - qty).max(0.0) + late)
+            .map(|(path, ((&need, &owed), &late))| {
+                let got = self.got(path, qty);
+                (need - got).max(0.0) - (owed - got).max(0.0) + late
+            })
             .sum();
         total / self.need.len().max(1) as f64
     }
@@ -134,7 +146,8 @@ impl Needs {
             .map(|path| {
                 let (need, owed) = (self.need[path], self.owed[path]);
                 let at_first = (need - self.displaced[path] - owed).max(0.0);
-                (need - qty.max(owed)).max(0.0).min(at_first) + self.lost_after_life[path]
+                let got = self.got(path, qty);
+                (need - got.max(owed)).max(0.0).min(at_first) + self.lost_after_life[path]
             })
             .sum();
         total / self.need.len().max(1) as f64
@@ -155,7 +168,8 @@ impl Needs {
 
     /// Share of the paths that lack nothing with `qty`.
     pub fn cycle_with(&self, qty: f64) -> f64 {
-        let covered = self.need.iter().filter(|&&need| need <= qty).count();
+        let needs = self.need.iter().enumerate();
+        let covered = needs.filter(|&(path, &need)| need <= self.got(path, qty)).count();
         covered as f64 / self.need.len().max(1) as f64
     }
 
@@ -165,19 +179,34 @@ impl Needs {
         let paths = self.need.len().max(1) as f64;
         let (mut saved, mut left) = (0.0, 0.0);
         for (path, &need) in self.need.iter().enumerate() {
-            let used = qty.min(need.max(0.0));
+            let got = self.got(path, qty);
+            let used = got.min(need.max(0.0));
             let saves = if self.displaces { used * self.saving_share(path) } else { used };
             saved += saves;
-            left += qty - saves;
+            left += got - saves;
         }
-        let held = unsold_days(&self.running.values, qty);
+        let held = self.waiting_days(qty);
         (saved * money.margin_and_penalty - left * money.left_over - held * money.holding_per_day)
             / paths
+    }
+
+    /// Days that units of an order of `qty` wait to be used up, over all paths.
+    fn waiting_days(&self, qty: f64) -> f64 {
+        if self.share.is_empty() {
+            return unsold_days(&self.running.values, qty);
+        }
+        let rows = self.running.values.chunks_exact(self.share.len());
+        let cells = rows.flat_map(|row| row.iter().zip(&self.share));
+        cells.map(|(&used, share)| (qty * share - f64::from(used.max(0.0))).max(0.0)).sum()
     }
 
     /// Marginal value of the `j`-th unit, non-increasing in `j`: its unit is sold on the first day
     /// on which the path's running need reaches `j`, held until then, or left over.
     pub fn marginal(&self, j: f64, money: UnitMoney) -> f64 {
+        if !self.share.is_empty() {
+            // What the order is worth is a smooth curve then, as each path gets its own part of it.
+            return self.value_of(j, money) - self.value_of(j - 1.0, money);
+        }
         self.marginal_held(j, money, count_below(&self.running.values, j))
     }
 
@@ -198,8 +227,49 @@ impl Needs {
             / paths
     }
 
+    /// The quantity up to which every unit is worth more than it costs.
+    pub fn best_quantity(&self, money: UnitMoney) -> i64 {
+        let most = self.need.iter().copied().fold(0.0, f64::max);
+        self.worth_having(most, money).min(1e15) as i64
+    }
+
+    /// For each of the rising quantities `at`: units used up by the needs, and days that units wait
+    /// to be, both summed over paths. Most of the quantities should be `first + i * width`: one look
+    /// at every cell serves all of them, and one each any other.
+    pub fn used_and_waiting(&self, at: &[f64], (first, width): (f64, f64)) -> Vec<(f64, f64)> {
+        let steps = |qty: f64| ((qty - first) / width).ceil().clamp(0.0, 64.0) as usize;
+        let on_step = |qty: f64| qty >= first && (qty - first) % width == 0.0;
+        // How many cells end at each step, and their sum.
+        let mut bins = [(0u32, 0.0f64); 66];
+        let shared = self.share.is_empty() && at.iter().filter(|&&qty| on_step(qty)).count() > 2;
+        if shared {
+            for &used in self.running.values.iter().filter(|used| **used < f32::INFINITY) {
+                let used = f64::from(used.max(0.0));
+                let beyond = usize::from(used > first + 64.0 * width);
+                let bin = &mut bins[steps(used) + beyond];
+                *bin = (bin.0 + 1, bin.1 + used);
+            }
+        }
+        let waiting = |qty: f64| {
+            if !(shared && on_step(qty)) || qty > first + 64.0 * width {
+                return self.waiting_days(qty);
+            }
+            let below = &bins[..=steps(qty)];
+            below.iter().map(|&(count, sum)| f64::from(count) * qty - sum).sum()
+        };
+        let used = |qty: f64| {
+            let needs = self.need.iter().enumerate();
+            let saves = |path| if self.displaces { self.saving_share(path) } else { 1.0 };
+            needs.map(|(path, &need)| need.clamp(0.0, self.got(path, qty)) * saves(path)).sum()
+        };
+        at.iter().map(|&qty| (used(qty), waiting(qty))).collect()
+    }
+
     /// The number of units that are worth more than they cost, at most `most`.
     fn worth_having(&self, most: f64, money: UnitMoney) -> f64 {
+        if !self.share.is_empty() {
+            return smallest(-1.0, 2.0 * most, |q| self.marginal(q + 1.0, money) <= 0.0);
+        }
         // No unit is held for longer than all days of the window: how much shorter has to be
         // counted only from the quantity on that this would allow. It is near, as the last unit is
         // sold late in its window where it is sold at all.
@@ -283,7 +353,18 @@ pub fn raw_quantity(
     if scratch.is_empty() {
         return RawOrder { qty: 0, spare: 0 };
     }
-    let most = scratch.iter().copied().fold(0.0, f64::max);
+    let mut most = scratch.iter().copied().fold(0.0, f64::max);
+    if !needs.share.is_empty() {
+        // What has to be ordered for what is lacking to come; where nothing comes, no order helps.
+        for (need, share) in scratch.iter_mut().zip(&needs.share) {
+            *need = if *need > 0.0 { (*need / share - 1e-9).ceil() } else { *need };
+        }
+        scratch.retain(|need| need.is_finite());
+        most *= 2.0;
+        if scratch.is_empty() {
+            return RawOrder { qty: 0, spare: 0 };
+        }
+    }
     let qty = match target {
         Target::Cycle(p) => {
             let at = rank(p, scratch.len());

@@ -1,7 +1,7 @@
 //! How an item reaches a location, and on which days it cannot.
 
 use crate::calendar::Day;
-use crate::policy::lead_time::LeadTime;
+use crate::policy::lead_time::{LeadTime, Permutation};
 
 /// The kinds of reorder line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -70,6 +70,21 @@ impl Default for Delivered {
 impl Delivered {
     pub fn mean(self) -> f64 {
         self.whole + (1.0 - self.whole) * self.part
+    }
+
+    /// Whether every order comes whole.
+    pub fn is_certain(self) -> bool {
+        self.whole >= 1.0 || self.part >= 1.0
+    }
+
+    /// The share that comes on each of `paths` paths in turn: dealt out like lead times, by a
+    /// permutation of its own for each `salt`.
+    pub fn sample_each(self, paths: usize, salt: u64, mut put: impl FnMut(usize, f64)) {
+        let order = Permutation::new(paths.max(1), salt);
+        for path in 0..paths {
+            let stratum = (order.of(path) as f64 + 0.5) / paths as f64;
+            put(path, if stratum < self.whole { 1.0 } else { self.part });
+        }
     }
 }
 

@@ -1,11 +1,14 @@
 //! `models/plan` and `models/plan_sku`: whole items.
 
 mod plan_calendars;
+mod plan_choices;
 mod plan_exceptions;
 mod plan_gates;
 mod plan_help;
 mod plan_lifecycle;
+mod plan_nasty;
 mod plan_netting;
 mod plan_network;
 mod plan_places;
 mod plan_replay;
+mod plan_supply;

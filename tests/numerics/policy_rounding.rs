@@ -2,7 +2,7 @@
 
 use granary_models::policy::price::{BreakCosts, unit_cost_minor, with_breaks};
 use granary_models::policy::rounding::{Lot, round, round_down};
-use granary_models::policy::terms::PriceBreak;
+use granary_models::policy::terms::{BreakKind, PriceBreak};
 use proptest::prelude::*;
 
 fn lots() -> impl Strategy<Value = Lot> {
@@ -83,7 +83,11 @@ fn check_break(need: i64, daily_demand: f64, holding_per_day: f64, asked: i64) {
     let lot = Lot { moq: 0, multiple: 10, capacity: Some(900) };
     let costs =
         BreakCosts { holding_per_day, daily_demand, cover_days: 7.0, per_base: 1.0, most: 800 };
-    assert_eq!(with_breaks(need, 100, &breaks, lot, costs), asked, "need {need}");
+    assert_eq!(
+        with_breaks(need, 100, &breaks, BreakKind::AllUnits, lot, costs),
+        asked,
+        "need {need}"
+    );
 }
 
 #[test]

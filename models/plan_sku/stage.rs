@@ -356,6 +356,7 @@ fn add_receipt<T: Cell>(
 }
 
 /// How many values are no demand, and the largest of those that are.
+#[allow(clippy::manual_range_contains, reason = "without branches it becomes vector code")]
 fn survey(values: &[f32]) -> (usize, f32) {
     let survey = |part: &[f32]| {
         part.iter().fold((0u32, 0.0f32), |(odd, largest), &value| {

@@ -3,6 +3,9 @@
 //! The walk is a few additions and a maximum per path and day, so its time is that of the memory it
 //! reads: whole units up to 2^24 are exact in `f32`, which halves it.
 
+#![allow(clippy::needless_range_loop, reason = "lanes of several rows go side by side")]
+#![allow(clippy::manual_range_contains, reason = "without branches it becomes vector code")]
+
 use std::fmt::Debug;
 use std::ops::{Add, AddAssign, Neg, Sub};
 

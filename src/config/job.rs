@@ -144,6 +144,15 @@ pub struct Policy {
     /// `HH:MM`, local: when lines are released. What a supplier's cut-off is earlier than counts as
     /// ordered a day later. Left out: before every cut-off.
     pub release_at: Option<String>,
+    /// Days to the next run of the job: a line whose order may not leave today is left to the last
+    /// run that still catches its day. 0 proposes it at once.
+    pub next_run_days: u32,
+    /// By how many percent demand changes when a price rises by one, for markdowns of stock.
+    pub markdown_elasticity: f64,
+    /// Share of its cost that a supplier credits for goods sent back.
+    pub supplier_return_share: f64,
+    /// Advice on an open order that is worth less than this is not given, minor units.
+    pub exception_min_minor: i64,
     /// Open orders due within so many days are left alone.
     pub freeze_days: u32,
     /// Stock of which nothing was sold for so many days is dead.
@@ -161,6 +170,10 @@ impl Default for Policy {
             price_break_cover_days: plan.price_break_cover_days,
             max_protection_days: 90,
             release_at: None,
+            next_run_days: plan.next_run_days,
+            markdown_elasticity: plan.markdown_elasticity,
+            supplier_return_share: plan.supplier_return_share,
+            exception_min_minor: plan.exception_min_minor,
             freeze_days: plan.freeze_days,
             dead_stock_days: plan.dead_stock_days,
         }
@@ -175,6 +188,10 @@ impl Policy {
             holding_rate_per_year: self.holding_rate_per_year,
             stockout_penalty: self.stockout_penalty,
             price_break_cover_days: self.price_break_cover_days,
+            next_run_days: self.next_run_days,
+            markdown_elasticity: self.markdown_elasticity,
+            supplier_return_share: self.supplier_return_share,
+            exception_min_minor: self.exception_min_minor,
             freeze_days: self.freeze_days,
             dead_stock_days: self.dead_stock_days,
             ..PlanConfig::default()
@@ -321,6 +338,10 @@ impl Job {
         range("production.hours_per_unit", making.hours_per_unit, 0.0, 1e6)?;
         range("production.material_days", f64::from(making.material_days), 0.0, 366.0)?;
         range("production.transit_days", f64::from(making.transit_days), 0.0, 366.0)?;
+        range("policy.next_run_days", f64::from(self.policy.next_run_days), 0.0, 31.0)?;
+        range("policy.markdown_elasticity", self.policy.markdown_elasticity, -20.0, -0.1)?;
+        range("policy.supplier_return_share", self.policy.supplier_return_share, 0.0, 1.0)?;
+        range("policy.exception_min_minor", self.policy.exception_min_minor as f64, 0.0, 1e12)?;
         range("policy.freeze_days", f64::from(self.policy.freeze_days), 0.0, 366.0)?;
         range("policy.dead_stock_days", f64::from(self.policy.dead_stock_days), 1.0, 3660.0)?;
         if let Some(time) = self.policy.release_at.as_deref().filter(|t| time_of_day(t).is_none()) {

@@ -197,7 +197,8 @@ fn plan_items(
     for &item in items {
         let (supply, places, odd) = book.item(item, night, forecasts, paths, &mut part.used);
         let (plan, found) = plan_item_with(scratch, &supply, today, &config);
-        part.lines.extend(plan.lines.iter().map(|line| line.reorder_line(&supply, today)));
+        let lines = plan.lines.iter().chain(&plan.candidates);
+        part.lines.extend(lines.map(|line| line.reorder_line(&supply, today)));
         let findings = odd.into_iter().chain(found);
         part.findings.extend(findings.map(|(at, finding)| (item, places[at], finding)));
         part.exceptions.extend(plan.exceptions.into_iter().map(|advice| PlannedException {

@@ -272,7 +272,7 @@ impl<'a> SupplyBook<'a> {
                 lead_time: self.terms_book.lead_time_of(order),
                 supplier_id: order.supplier_id.clone(),
                 unit_cost_minor: order.unit_cost_minor,
-                ..OpenOrder::default()
+                delivered: self.terms_book.delivered_of(order),
             })
             .collect()
     }

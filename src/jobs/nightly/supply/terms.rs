@@ -5,8 +5,11 @@ use std::collections::HashMap;
 
 use granary_models::calendar::Day;
 use granary_models::finding::{Code, Finding};
+use granary_models::policy::delivered::{DeliveredBook, DoneOrder, learn_delivered};
 use granary_models::policy::lead_time::{LeadTime, LeadTimes, OrderRecord};
-use granary_models::policy::terms::{BreakKind, ClosedWindow, PriceBreak, SupplyKind, SupplyTerms};
+use granary_models::policy::terms::{
+    BreakKind, ClosedWindow, Delivered, PriceBreak, SupplyKind, SupplyTerms,
+};
 
 use super::{DefaultsUsed, or_default};
 use crate::config::{Job, time_of_day, weekdays};
@@ -22,6 +25,7 @@ pub struct TermsBook<'a> {
     facts: &'a Facts,
     index: &'a Index<'a>,
     lead_times: LeadTimes,
+    delivered: DeliveredBook,
     closed: HashMap<&'a str, Vec<ClosedWindow>>,
     /// Minutes after midnight at which lines are released; `None`: before every cut-off.
     release_at: Option<u32>,
@@ -39,6 +43,7 @@ impl<'a> TermsBook<'a> {
             facts,
             index,
             lead_times: learn_lead_times(facts),
+            delivered: learn_shares(facts),
             closed,
             release_at: job.policy.release_at.as_deref().and_then(time_of_day),
         }
@@ -98,6 +103,7 @@ impl<'a> TermsBook<'a> {
             fixed_cost_minor: row.fixed_cost_minor,
             order_weekdays: weekdays(&row.order_weekdays).unwrap_or([true; 7]),
             misses_cut_off: self.misses_cut_off(&row.cut_off),
+            delivered: self.delivered.get(&row.item_id, &lane),
             shelf_life_days: row.shelf_life_days.map(|days| days as u32),
             capacity_qty: row.capacity_qty,
             closed: self.closed_of(&row.supplier_id),
@@ -136,6 +142,11 @@ impl<'a> TermsBook<'a> {
     pub fn lead_time_of(&self, order: &inputs::Order) -> LeadTime {
         let lane = lane_of(order);
         self.lead_times.get(&order.item_id, &lane, None, LAST_RESORT_LEAD_TIME_DAYS).0
+    }
+
+    /// How much of what is still to come will come.
+    pub fn delivered_of(&self, order: &inputs::Order) -> Delivered {
+        self.delivered.get(&order.item_id, &lane_of(order))
     }
 
     /// Orders whose dates cannot be true.
@@ -183,6 +194,23 @@ fn lane<'a>(supplier_id: &'a str, source_location_id: &str, location_id: &str) -
 
 fn lane_of(order: &inputs::Order) -> Cow<'_, str> {
     lane(&order.supplier_id, &order.source_location_id, &order.location_id)
+}
+
+/// From orders that are done: what came of what was ordered.
+fn learn_shares(facts: &Facts) -> DeliveredBook {
+    let done: Vec<&inputs::Order> = facts
+        .orders
+        .iter()
+        .filter(|order| !order.cancelled && order.received_on.is_some())
+        .collect();
+    let lanes: Vec<Cow<str>> = done.iter().map(|order| lane_of(order)).collect();
+    learn_delivered(done.iter().zip(&lanes).map(|(order, lane)| DoneOrder {
+        item_id: &order.item_id,
+        supplier_id: lane,
+        ordered: order.qty,
+        // A feed that does not count receipts closes orders with none received: all came.
+        received: if order.received_qty == 0 { order.qty } else { order.received_qty },
+    }))
 }
 
 fn learn_lead_times(facts: &Facts) -> LeadTimes {

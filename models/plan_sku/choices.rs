@@ -54,9 +54,10 @@ impl Curve<'_> {
             .collect();
         if self.by_service && own > 0 {
             // A lot larger than any need, a price tier or an order's own cost have reasons that the
-            // needs do not know.
-            let best = value_minor.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            // needs do not know; and more than the level asks for is worth no more.
+            let best = value_minor[..=own].iter().copied().fold(f64::NEG_INFINITY, f64::max);
             value_minor[own] = best;
+            value_minor[own + 1..].iter_mut().for_each(|value| *value = value.min(best));
         }
         let cost_minor = qty.iter().map(|&q| self.terms.cost_minor(&self.item.unit, q)).collect();
         (Choice { qty, value_minor, cost_minor }, earns)
@@ -105,8 +106,8 @@ impl Curve<'_> {
             .collect()
     }
 
-    /// Under a service level the price of a sale at which the line's own quantity is the best:
-    /// between what the last lot needs and what the next one would.
+    /// Under a service level a sale is worth at least what the last lot of the line's own quantity
+    /// needs: the level asks for it. What a sale brings is never taken for less.
     fn priced_in(&self, books: &[Books], own: usize) -> UnitMoney {
         let money = self.money;
         if !self.by_service {
@@ -122,13 +123,7 @@ impl Curve<'_> {
         let least = least.fold(0.0, f64::max);
         let most = books[own + 1..].iter().map(|b| slope(mine, b)).fold(f64::INFINITY, f64::min);
         let price = money.margin_and_penalty;
-        let implied = if price < least {
-            (least + most.min(2.0 * least)) / 2.0
-        } else if price > most {
-            (least + most) / 2.0
-        } else {
-            price
-        };
+        let implied = if price < least { (least + most.min(2.0 * least)) / 2.0 } else { price };
         UnitMoney { margin_and_penalty: implied, ..money }
     }
 }

@@ -87,7 +87,7 @@ pub fn build(
     let (regions, region_of) = regions(facts, horizon_days);
     let prices = PriceBook::new(facts, index);
     let promotions = PromotionBook::new(facts, index);
-    let keys = series_keys(facts, index);
+    let keys = series_keys(facts, index, succession);
     let sales: HashMap<SeriesKey, &SeriesSales> = facts
         .sales
         .iter()
@@ -155,7 +155,10 @@ fn history<'a>(
 }
 
 /// Sold somewhere, or offered somewhere and not sold yet.
-fn series_keys(facts: &Facts, index: &Index) -> Vec<SeriesKey> {
+///
+/// What was superseded has no series where its successor has one: its shoppers are counted there, and
+/// that it sells no more says nothing about demand.
+fn series_keys(facts: &Facts, index: &Index, succession: &Succession) -> Vec<SeriesKey> {
     let sold = facts.sales.iter().map(|series| (&series.item_id, &series.location_id));
     let offered = facts
         .supply_terms
@@ -170,7 +173,11 @@ fn series_keys(facts: &Facts, index: &Index) -> Vec<SeriesKey> {
         .chain(offered)
         .filter_map(|(item_id, location_id)| index.key(item_id, location_id))
         .collect();
-    keys.into_iter().collect()
+    let superseded = |key: &SeriesKey| {
+        let successor = succession.successor(key.item);
+        successor.is_some_and(|item| keys.contains(&SeriesKey { item, ..*key }))
+    };
+    keys.iter().filter(|key| !superseded(key)).copied().collect()
 }
 
 fn categories(facts: &Facts) -> (Vec<String>, Vec<u32>) {

@@ -13,6 +13,7 @@ const GENERATIONS_MAX: usize = 8;
 /// Per item, those whose history and stock it takes over: its predecessor first, then that one's.
 pub struct Succession {
     before: Vec<Vec<usize>>,
+    successor: Vec<Option<usize>>,
 }
 
 impl Succession {
@@ -46,11 +47,15 @@ impl Succession {
             }
         }
         let before = (0..facts.items.len()).map(|item| chain(&predecessor, item)).collect();
-        Succession { before }
+        Succession { before, successor }
     }
 
     pub fn before(&self, item: usize) -> &[usize] {
         &self.before[item]
+    }
+
+    pub fn successor(&self, item: usize) -> Option<usize> {
+        self.successor[item]
     }
 }
 

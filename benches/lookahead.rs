@@ -9,10 +9,10 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use granary_models::policy::lookahead::{Lookahead, LookaheadScratch, PeriodMoney};
-use granary_models::policy::order::Window;
+use granary_models::policy::order::{Needs, Target, UnitMoney, Window, needs, raw_quantity};
 use granary_models::policy::projection::{Issue, Opening, PathMatrix, Shortage};
 
-use exact::{Ours, lost_sales, paths, perishable, poisson};
+use exact::{Chain, Ours, State, System, lost_sales, paths, perishable, poisson};
 
 /// Time of a round that only a tenth of the rounds beat: what it takes when the core is free.
 fn quiet_us(rounds: usize, mut round: impl FnMut()) -> f64 {
@@ -122,7 +122,64 @@ fn speeds() {
     }
 }
 
+/// What rivals order: the newsvendor on one window's needs, from the same paths.
+fn newsvendor(ours: &mut Ours, state: &State) -> u16 {
+    let opening = ours.open(state);
+    let money = ours.system.money;
+    let perishes = opening.perishes();
+    let unit = UnitMoney {
+        margin_and_penalty: money.shortage - money.unit_cost,
+        holding_per_day: money.holding,
+        left_over: if perishes { money.unit_cost + money.waste } else { 0.0 },
+    };
+    let mut lack = Needs::default();
+    needs(&ours.demand, &ours.receipts, &opening, &ours.window, Shortage::Lost, &mut lack);
+    let raw = raw_quantity(&lack, Target::Economics, unit, &mut Vec::new());
+    raw.qty.min(i64::from(ours.system.most_order)) as u16
+}
+
+/// The cheapest order-up-to level on stock and orders, exact.
+fn best_base_stock(system: &System, cost: impl Fn(&Chain) -> f64) -> f64 {
+    let of = |level: u16| {
+        let order = |state: &State| level.saturating_sub(state.iter().sum()).min(system.most_order);
+        cost(&system.chain(order))
+    };
+    (1..45).map(of).fold(f64::INFINITY, f64::min)
+}
+
+fn compare(name: &str, system: &System, optimum: f64, cost: impl Fn(&Chain) -> f64) {
+    let percent = |cost: f64| format!("{cost:.3} ({:+.2}%)", 100.0 * (cost / optimum - 1.0));
+    println!("{name}: optimum {optimum:.3}");
+    for (count, seeds) in [(256, 3), (500, 3), (1_000, 3)] {
+        for seed in 1..=seeds {
+            let mut ours = Ours::new(system, paths(&system.pmf, count, 16, seed));
+            let ahead = cost(&system.chain(|state| ours.decide(state).0 as u16));
+            print!("  {count} paths, seed {seed}: ours {}", percent(ahead));
+            if seed == 1 {
+                let rule = cost(&system.chain(|state| ours.decide(state).1 as u16));
+                let plain = cost(&system.chain(|state| newsvendor(&mut ours, state)));
+                print!(", rule alone {}, newsvendor {}", percent(rule), percent(plain));
+            }
+            println!();
+        }
+    }
+    println!("  best base stock {}", percent(best_base_stock(system, &cost)));
+}
+
 fn main() {
     speeds();
-    let _ = (Ours::new, lost_sales, perishable);
+    if std::env::args().any(|arg| arg == "speed") {
+        return;
+    }
+    for penalty in [4.0, 9.0, 19.0] {
+        let system = lost_sales(penalty);
+        let best = system.optimum().average;
+        compare(&format!("lost sales, penalty {penalty}"), &system, best, Chain::average);
+    }
+    for (life, issue) in [(2, Issue::Fifo), (2, Issue::Lifo), (3, Issue::Fifo), (3, Issue::Lifo)] {
+        let system = perishable(life, issue);
+        let best = system.optimum().value[&system.empty()];
+        let name = format!("perishable, life {life}, {issue:?}, discounted cost from empty");
+        compare(&name, &system, best, |chain| chain.value()[0]);
+    }
 }

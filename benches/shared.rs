@@ -141,7 +141,9 @@ fn values(lack: &Needs, qty: &[i64], money: UnitMoney, counts: &mut Vec<(f64, f6
             .collect()
     };
     let needs = below(&mut lack.need.iter().copied());
-    let held = below(&mut lack.running.values.iter().copied().map(f64::from).filter(|used| used.is_finite()));
+    let held = below(
+        &mut lack.running.values.iter().copied().map(f64::from).filter(|used| used.is_finite()),
+    );
     let paths = lack.need.len() as f64;
     (0..qty.len())
         .map(|option| {

@@ -77,7 +77,7 @@ def ours(chosen):
     for line in done.stdout.splitlines():
         if line.startswith("case "):
             _, seconds, answer = line.split(" ", 2)
-            out.append((float(seconds), json.loads(answer)["output"]))
+            out.append((float(seconds), json.loads(answer)))
     return out
 
 

@@ -42,7 +42,8 @@ CREATE TABLE stocking (
     PRIMARY KEY (item_id, location_id)
 ) WITHOUT ROWID;
 
--- What should become of an open order: bring it forward, put it off, cancel it, or take less.
+-- What should become of an open order: bring it forward, ask where it is, put it off, cancel it, or
+-- take less.
 CREATE TABLE order_exception (
     run_id      TEXT NOT NULL,
     item_id     TEXT NOT NULL,
@@ -50,7 +51,7 @@ CREATE TABLE order_exception (
     po_id       TEXT NOT NULL,
     line_no     TEXT NOT NULL,
     supplier_id TEXT NOT NULL,
-    action      TEXT NOT NULL CHECK (action IN ('expedite', 'postpone', 'cancel', 'excess')),
+    action      TEXT NOT NULL CHECK (action IN ('expedite', 'chase', 'postpone', 'cancel', 'excess')),
     qty         INTEGER NOT NULL,      -- smallest units that the advice is about
     due_on      TEXT NOT NULL,         -- when it is expected as things stand
     move_to     TEXT NOT NULL,         -- when it should come; due_on where nothing moves

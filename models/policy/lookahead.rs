@@ -13,11 +13,12 @@
 //! Within a day: the order, receipts, demand, expiry, the count. Costs of a day are paid at its end
 //! and discounted by the day; an order is paid for as it leaves.
 
+mod ground;
 mod rule;
 mod walk;
 
+use crate::policy::lookahead::ground::Ground;
 use crate::policy::lookahead::rule::Rule;
-use crate::policy::lookahead::walk::Ground;
 use crate::policy::order::Window;
 use crate::policy::projection::{Opening, PathMatrix, Shortage};
 
@@ -72,6 +73,9 @@ const FURTHER_REVIEWS: u32 = 6;
 
 /// Rare reviews need fewer: the demand between two of them levels much by itself.
 const FURTHER_DAYS: u32 = 28;
+
+/// Costs that differ by less are the same, in single precision.
+const ROUNDING: f64 = 1e-6;
 
 /// Days that are looked at, at the most.
 const MAX_DAYS: usize = 400;
@@ -151,12 +155,29 @@ impl Prepared<'_> {
         cost
     }
 
-    /// Descends from the rule's quantity in steps that halve, to the nearest quantity that no
-    /// neighbour beats by more than rounding.
+    /// The cheapest quantity that a descent finds, to the nearest that no neighbour beats by more
+    /// than rounding. Where goods expire there may be two valleys, one of them at nothing.
     pub fn best(&mut self) -> LookaheadOrder {
+        let (mut at, mut cost) = self.descend(self.by_rule);
+        if self.scratch.ground.expires() && at > 0 {
+            let (other, price) = self.descend(0);
+            if price < cost {
+                (at, cost) = (other, price);
+            }
+        }
+        let nothing = self.cost(0);
+        if nothing <= cost {
+            (at, cost) = (0, nothing);
+        }
+        let value = nothing - cost;
+        LookaheadOrder { qty: at, by_rule: self.by_rule, value }
+    }
+
+    /// Steps that halve, from a quantity to one in whose steps nothing is cheaper.
+    fn descend(&mut self, from: i64) -> (i64, f64) {
         let finest = (self.step / 16).max(1);
         let mut step = self.step;
-        let mut at = self.by_rule;
+        let mut at = from;
         let mut cost = self.cost(at);
         loop {
             let mut moved = false;
@@ -164,7 +185,7 @@ impl Prepared<'_> {
                 loop {
                     let next = (at + towards).clamp(0, self.most);
                     let price = self.cost(next);
-                    let better = price < cost - 1e-9 * cost.abs();
+                    let better = price < cost - ROUNDING * cost.abs();
                     if next == at || !better {
                         break;
                     }
@@ -175,11 +196,9 @@ impl Prepared<'_> {
                 }
             }
             if step == finest {
-                break;
+                return (at, cost);
             }
             step = (step / 2).max(finest);
         }
-        let value = self.cost(0) - cost;
-        LookaheadOrder { qty: at, by_rule: self.by_rule, value }
     }
 }

@@ -210,7 +210,8 @@ pub(crate) fn needs(
             let lifo = Displacing { demand, receipts, opening, shortage, path };
             let enough = lifo.enough(&mut shelf, served.clone(), need);
             for day in served {
-                out.running.values[day * paths + path] *= (enough / need) as f32;
+                let running = &mut out.running.values[day * paths + path];
+                *running = (f64::from(*running) * enough / need).round() as f32;
             }
             out.displaced[path] = enough - need;
             out.displaces |= enough > need;

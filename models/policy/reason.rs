@@ -70,14 +70,28 @@ pub mod codes {
 }
 
 /// What a step is to the arithmetic.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Role {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Added to the sum.
     Term,
+    /// Said beside the sum.
     Fact,
+    /// The sum so far.
     Sum,
 }
 
-fn role(step: &str) -> Role {
+impl Role {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Role::Term => "term",
+            Role::Fact => "fact",
+            Role::Sum => "sum",
+        }
+    }
+}
+
+/// By a step's code; a code that is not known is a term.
+pub fn role(step: &str) -> Role {
     match step {
         codes::SERVICE_TARGET
         | codes::PROTECTION_INTERVAL

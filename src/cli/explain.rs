@@ -319,9 +319,9 @@ fn render_line(
 
 /// A step's number in base units; facts that are no part of the sum have theirs in their sentence.
 fn step_value(step: &Step, qty_decimals: i64) -> String {
-    match (step.step.as_str(), step.value) {
-        ("service_target" | "protection_interval" | "closed", _) | (_, None) => String::new(),
-        ("net_need" | "final", Some(value)) => {
+    match (step.role, step.value) {
+        ("fact", _) | (_, None) => String::new(),
+        ("sum", Some(value)) => {
             format!("= {}", format::real_quantity(value, qty_decimals))
         }
         (_, Some(value)) if value > 0.0 => {

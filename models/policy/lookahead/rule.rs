@@ -2,7 +2,8 @@
 //! window's own spread, so that one number serves demand that changes over time.
 
 use crate::policy::lookahead::PeriodMoney;
-use crate::policy::lookahead::walk::{Eight, Ground, LANES, Start};
+use crate::policy::lookahead::ground::{Eight, Ground, LANES};
+use crate::policy::lookahead::walk::Start;
 
 /// A projected-inventory-level policy laid out over the reviews of one decision; review 0 is today.
 #[derive(Clone, Debug, Default)]
@@ -49,7 +50,7 @@ pub(super) struct Moments {
 const STRETCHES: usize = 4;
 
 /// Blocks of paths on which the level is fitted, at the least: its cost is flat about the best.
-const FITTED_BLOCKS: usize = 8;
+const FITTED_BLOCKS: usize = 16;
 
 /// [`PeriodMoney`] in single precision.
 #[derive(Clone, Copy, Debug, Default)]
@@ -154,8 +155,8 @@ fn moments(ground: &Ground, from: usize, to: usize) -> Moments {
     for block in 0..ground.arrive.len() {
         let before = &ground.before[block * (ground.days + 1)..];
         let (mut eight, mut squared) = (0.0, 0.0);
-        for p in 0..LANES {
-            let demand = before[to][p] - before[from][p];
+        for (to, from) in before[to].iter().zip(&before[from]) {
+            let demand = to - from;
             eight += demand;
             squared += demand * demand;
         }

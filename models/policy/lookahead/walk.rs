@@ -1,53 +1,8 @@
 //! Walking the paths: eight side by side, day by day, with the rule's orders on review days.
+#![allow(clippy::needless_range_loop, reason = "lanes of several rows go side by side")]
 
-use crate::policy::lookahead::rule::Rule;
-use crate::policy::lookahead::{Lookahead, MAX_DAYS, PeriodMoney};
-use crate::policy::order::Window;
-use crate::policy::projection::{Issue, Opening, PathMatrix, Shortage};
-
-pub(super) const LANES: usize = 8;
-/// Single precision: what a plan costs is an estimate, and twice as many fit a register.
-pub(super) type Eight = [f32; LANES];
-
-/// How stock leaves besides by being sold.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Aging {
-    #[default]
-    Keeps,
-    /// First in, first out: ages need not be told apart, cumulative numbers do.
-    Fifo,
-    Lifo,
-}
-
-/// Paths, stock and prices of one decision, laid out in blocks of eight paths.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Ground {
-    pub paths: usize,
-    pub days: usize,
-    /// `demand[block * days + day]`.
-    pub demand: Vec<Eight>,
-    pub receipts: Vec<Eight>,
-    /// Demand before each day, `days + 1` entries a block.
-    pub before: Vec<Eight>,
-    /// Arrival of this order and of the next, per block.
-    pub arrive: Vec<Eight>,
-    pub until: Vec<Eight>,
-    pub first_arrival: usize,
-    pub review: usize,
-    pub lost_sales: bool,
-    pub aging: Aging,
-    /// Days for sale; `usize::MAX`: all.
-    pub life: usize,
-    pub money: PeriodMoney,
-    /// `discount` to the power of the day, one more than days.
-    pub weights: Vec<f32>,
-    /// Stock on hand as today opens, by last day for sale; the last entry outlives the walk.
-    pub lots: Vec<f32>,
-    net: f32,
-    incoming: Vec<Eight>,
-    /// By last day for sale: units on the shelf (LIFO), or units that will expire (FIFO).
-    shelf: Vec<Eight>,
-}
+use crate::policy::lookahead::ground::{Aging, Eight, Ground, LANES};
+use crate::policy::lookahead::rule::{Rule, Stretch};
 
 /// Where a walk starts.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -59,106 +14,6 @@ pub(super) enum Start {
 }
 
 impl Ground {
-    pub(super) fn lay_out(
-        &mut self,
-        ahead: &Lookahead,
-        demand: &PathMatrix,
-        receipts: &PathMatrix,
-        opening: &Opening,
-        window: &Window,
-    ) {
-        let review = ahead.review_days.max(1) as usize;
-        let last = window.until.iter().copied().fold(1.0, f64::max) as usize;
-        self.days = (last + ahead.further_reviews as usize * review).min(MAX_DAYS);
-        (self.paths, self.review) = (demand.paths, review);
-        self.lost_sales = ahead.shortage == Shortage::Lost;
-        self.life = opening.shelf_life_days.map_or(usize::MAX, |days| days.max(1) as usize);
-        self.aging = match opening.issue {
-            _ if !opening.perishes() => Aging::Keeps,
-            Issue::Fifo => Aging::Fifo,
-            Issue::Lifo => Aging::Lifo,
-        };
-        self.money = ahead.money;
-        let discount = ahead.money.discount;
-        self.weights.clear();
-        self.weights.extend((0..=self.days).map(|day| discount.powi(day as i32) as f32));
-        self.blocks(demand, receipts, window, ahead.season_days.max(1) as usize);
-        self.open(opening);
-    }
-
-    fn blocks(
-        &mut self,
-        demand: &PathMatrix,
-        receipts: &PathMatrix,
-        window: &Window,
-        season: usize,
-    ) {
-        let blocks = demand.paths.div_ceil(LANES);
-        for rows in [&mut self.demand, &mut self.receipts, &mut self.before] {
-            rows.clear();
-        }
-        self.arrive.clear();
-        self.until.clear();
-        let season = season.min(demand.days).max(1);
-        for block in 0..blocks {
-            let first = block * LANES;
-            let width = (demand.paths - first).min(LANES);
-            let eight = |row: &[f64]| {
-                let mut eight = [0.0; LANES];
-                for (to, from) in eight.iter_mut().zip(&row[first..first + width]) {
-                    *to = *from as f32;
-                }
-                eight
-            };
-            let mut so_far = [0.0; LANES];
-            self.before.push(so_far);
-            for day in 0..self.days {
-                let known = match day < demand.days {
-                    true => day,
-                    false => demand.days - season + (day - demand.days) % season,
-                };
-                let wanted = if demand.days == 0 { [0.0; LANES] } else { eight(demand.row(known)) };
-                let received =
-                    if day < receipts.days { eight(receipts.row(day)) } else { [0.0; LANES] };
-                for p in 0..LANES {
-                    so_far[p] += wanted[p];
-                }
-                self.demand.push(wanted);
-                self.receipts.push(received);
-                self.before.push(so_far);
-            }
-            self.arrive.push(eight(&window.arrive));
-            self.until.push(eight(&window.until));
-        }
-        self.first_arrival =
-            window.arrive.iter().copied().fold(f64::INFINITY, f64::min).min(1e6) as usize;
-    }
-
-    /// As [`crate::policy::perishable`] opens its shelf: promises take the soonest lots.
-    fn open(&mut self, opening: &Opening) {
-        self.net = opening.net as f32;
-        self.lots.clear();
-        self.lots.resize(self.days + 1, 0.0);
-        if opening.net <= 0 {
-            return;
-        }
-        let unknown = opening.unlotted.clamp(0, opening.net);
-        let in_lots: i64 = opening.lots.iter().map(|lot| lot.qty).sum();
-        let mut reserved = in_lots - (opening.net - unknown);
-        for lot in &opening.lots {
-            let taken = lot.qty.min(reserved.max(0));
-            reserved -= taken;
-            self.lots[(lot.last_day.max(0) as usize).min(self.days)] += (lot.qty - taken) as f32;
-        }
-        let last = self.last_day(0);
-        self.lots[last] += unknown as f32;
-    }
-
-    /// The last day for sale of what is received on `day`, `days` where it outlives the walk.
-    fn last_day(&self, day: usize) -> usize {
-        day.saturating_add(self.life - 1).min(self.days)
-    }
-
     /// Mean over the paths of the stock that the rule expects as today's order comes.
     pub(super) fn projected_today(&mut self, rule: &Rule) -> f64 {
         let mut incoming = std::mem::take(&mut self.incoming);
@@ -224,6 +79,44 @@ fn nearest(value: f32) -> f32 {
 
 fn smaller(a: f32, b: f32) -> f32 {
     if a < b { a } else { b }
+}
+
+/// What is expected of eight paths' stock, as far as a review can know.
+struct Outlook {
+    mean: Eight,
+    variance: Eight,
+    came: Eight,
+    expired_by: Eight,
+}
+
+impl Outlook {
+    #[inline(always)]
+    fn sell<const LOST_SALES: bool>(&mut self, stretch: &Stretch) {
+        if !LOST_SALES {
+            self.mean.iter_mut().for_each(|mean| *mean -= stretch.mean);
+            return;
+        }
+        for p in 0..LANES {
+            // What is owed stays owed; sales are lost down to that.
+            let owed = smaller(self.mean[p], 0.0);
+            let m = self.mean[p] - owed - stretch.mean;
+            let v = self.variance[p] + stretch.variance;
+            let root = (m * m + TWO_OVER_PI * v + 1e-6).sqrt();
+            let positive = 0.5 + 0.5 * m / root;
+            self.mean[p] = owed + 0.5 * (m + root);
+            // Of a normal cut at its mean 0.36 of the variance are left, far above 0 all.
+            self.variance[p] = v * positive * (0.36 + 0.64 * positive);
+        }
+    }
+
+    /// FIFO: takes off what will have expired if `demand` more is sold.
+    #[inline(always)]
+    fn waste(&mut self, demand: f32) {
+        for p in 0..LANES {
+            let gone = self.came[p] - self.mean[p] + demand;
+            self.mean[p] -= larger(self.expired_by[p] - gone, 0.0);
+        }
+    }
 }
 
 /// Eight paths on their way.
@@ -418,63 +311,61 @@ impl<'a> Lanes<'a> {
         review: usize,
         day: usize,
     ) -> Eight {
-        let ground = self.ground;
         let plan = &self.rule.reviews[review];
-        let mut mean = self.stock;
-        let mut variance = [0.0; LANES];
-        let mut came = self.came;
-        let mut expired_by = self.expired_by;
+        let mut outlook = Outlook {
+            mean: self.stock,
+            variance: [0.0; LANES],
+            came: self.came,
+            expired_by: self.expired_by,
+        };
         let mut from = day;
         for stretch in &plan.stretches[..plan.count] {
-            for at in from..stretch.end {
-                for p in 0..LANES {
-                    mean[p] += self.incoming[at][p];
-                    came[p] += self.incoming[at][p];
-                }
-                if AGING == 1 {
-                    for p in 0..LANES {
-                        expired_by[p] += self.shelf[at][p];
-                    }
-                }
-            }
+            self.pass::<AGING>(&mut outlook, from..stretch.end);
             from = stretch.end;
-            for p in 0..LANES {
-                let m = mean[p] - stretch.mean;
-                if LOST_SALES {
-                    let v = variance[p] + stretch.variance;
-                    let root = (m * m + TWO_OVER_PI * v + 1e-6).sqrt();
-                    let positive = 0.5 + 0.5 * m / root;
-                    mean[p] = 0.5 * (m + root);
-                    variance[p] = v * positive * (0.36 + 0.64 * positive);
-                } else {
-                    mean[p] = m;
-                }
-                if AGING == 1 {
-                    let gone = came[p] - mean[p];
-                    mean[p] -= larger(expired_by[p] - gone, 0.0);
-                }
+            outlook.sell::<LOST_SALES>(stretch);
+            if AGING == 1 {
+                outlook.waste(0.0);
             }
         }
         if AGING == 2 {
-            let until = from;
-            let demand = plan.lead_demand;
-            let mut old = [0.0; LANES];
-            for at in day..until {
+            self.pass_over(&mut outlook.mean, day..from, plan.lead_demand);
+        }
+        self.pass::<AGING>(&mut outlook, from..plan.next.min(self.ground.days));
+        if AGING == 1 {
+            // What will expire before the order after this one comes serves only till then.
+            outlook.waste(plan.gap.mean);
+        }
+        outlook.mean
+    }
+
+    /// Books what comes, and what will expire, on these days.
+    #[inline(always)]
+    fn pass<const AGING: u8>(&self, outlook: &mut Outlook, days: std::ops::Range<usize>) {
+        for at in days {
+            for p in 0..LANES {
+                outlook.mean[p] += self.incoming[at][p];
+                outlook.came[p] += self.incoming[at][p];
+            }
+            if AGING == 1 {
                 for p in 0..LANES {
-                    old[p] += self.shelf[at][p];
+                    outlook.expired_by[p] += self.shelf[at][p];
                 }
             }
+        }
+    }
+
+    /// LIFO: takes off what expires on these days, of what younger stock leaves for it to sell.
+    fn pass_over(&self, mean: &mut Eight, days: std::ops::Range<usize>, demand: f32) {
+        let mut old = [0.0; LANES];
+        for at in days {
             for p in 0..LANES {
-                let young = larger(self.stock[p], 0.0) - old[p];
-                mean[p] -= larger(old[p] - larger(demand - young, 0.0), 0.0);
+                old[p] += self.shelf[at][p];
             }
         }
-        for at in from..plan.next.min(ground.days) {
-            for p in 0..LANES {
-                mean[p] += self.incoming[at][p];
-            }
+        for p in 0..LANES {
+            let young = larger(self.stock[p], 0.0) - old[p];
+            mean[p] -= larger(old[p] - larger(demand - young, 0.0), 0.0);
         }
-        mean
     }
 
     #[inline(always)]

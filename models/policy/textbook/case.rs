@@ -1,7 +1,7 @@
-//! Cases as JSON: `{"id": …, "model": …, "input": {…}}` in, `{"id": …, "model": …, "output": {…}}`
-//! out.
+//! Cases as JSON: `{"id": …, "model": …, "input": {…}}` in, `{"id": …, "model": …, …}` with the
+//! names of the answer out.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::check::ParameterError;
 use super::fields::{self, Fields};
@@ -48,15 +48,15 @@ pub fn models()
 ///
 /// A case is `{"id": "any text", "model": "eoq", "input": {"fixed_cost": 8, …}}`; `id` may be
 /// missing, and `expected` and `relative_tolerance` may be there and are not looked at. The answer
-/// is `{"id": …, "model": …, "output": {"order_quantity": …, …}}`, on one line; a list of cases
-/// gives a list of answers. Names of models and fields are those of [`models`].
+/// is `{"id": …, "model": …, "order_quantity": …, …}`, on one line; a list of cases gives a list of
+/// answers. Names of models and fields are those of [`models`].
 ///
 /// ```
 /// let case = r#"{"id": "example_3_1", "model": "eoq",
 ///     "input": {"fixed_cost": 8, "holding_cost": 0.225, "demand_rate": 1300}}"#;
 /// let answer = granary_models::policy::textbook::solve(case).unwrap();
-/// assert_eq!(answer, r#"{"id":"example_3_1","model":"eoq","output":{"#.to_owned()
-///     + r#""cost_rate":68.41052550594829,"order_quantity":304.0467800264368}}"#);
+/// assert_eq!(answer, r#"{"cost_rate":68.41052550594829,"id":"example_3_1","model":"eoq","#.to_owned()
+///     + r#""order_quantity":304.0467800264368}"#);
 /// ```
 ///
 /// # Errors
@@ -110,12 +110,10 @@ fn one(case: &Value) -> Result<Value, CaseError> {
         Some(other) => return Err(shape("input", fields::brief(other), "an object of fields")),
         None => return Err(shape("input", "missing".to_owned(), "an object of fields")),
     };
-    let output = (model.solve)(&Fields::new(model, input)?)?.into_output(model.name)?;
-    let mut answer = Map::new();
+    let mut answer = (model.solve)(&Fields::new(model, input)?)?.into_output(model.name)?;
     if let Some(id) = id {
         answer.insert("id".to_owned(), Value::from(id.as_str()));
     }
     answer.insert("model".to_owned(), Value::from(model.name));
-    answer.insert("output".to_owned(), Value::Object(output));
     Ok(Value::Object(answer))
 }

@@ -119,6 +119,8 @@ struct Order<'a> {
     prior: DemandPrior,
     checked: CheckedTerms,
     lead_time: MakerLeadTime,
+    /// Reserved units that have left already.
+    gone_qty: i64,
     per_base: f64,
 }
 
@@ -132,14 +134,12 @@ impl<'a> Order<'a> {
         settings: &Production,
     ) -> Result<Order<'a>, ProductionError> {
         let item = &facts.items[key.item];
-        let per_base = 10i64.pow(item.qty_decimals) as f64;
-        // The batch is sized in smallest units, so its money is per smallest unit.
-        let money = |minor: Option<i64>| (minor.unwrap_or(0) as f64 / per_base).round() as i64;
+        let per_base = 10i64.pow(item.qty_decimals);
         let cost = terms.unit_cost_minor.or(item.unit_cost_minor);
         let price = item.unit_price_minor.or(facts.defaults.unit_price_minor);
-        let unit_cost_minor = money(cost.or(facts.defaults.unit_cost_minor));
+        let unit_cost_minor = cost.or(facts.defaults.unit_cost_minor).unwrap_or(0);
         let checked = BatchTerms {
-            price_minor: money(price),
+            price_minor: price.unwrap_or(0),
             unit_cost_minor,
             setup_cost_minor: settings.setup_cost_minor.max(terms.fixed_cost_minor),
             salvage_minor: (unit_cost_minor as f64 * settings.salvage_share).floor() as i64,
@@ -148,6 +148,7 @@ impl<'a> Order<'a> {
             moq: terms.moq.unwrap_or(1).max(1),
             multiple: terms.multiple.unwrap_or(1).max(1),
             capacity: terms.capacity_qty,
+            per_base,
             ..BatchTerms::default()
         }
         .check()?;
@@ -164,7 +165,8 @@ impl<'a> Order<'a> {
             prior: DemandPrior::pooled(&past_seasons(facts, night, key, settings.season_days))?,
             checked,
             lead_time: MakerLeadTime::fixed(lead_time_days.clamp(0, 365) as u16),
-            per_base,
+            gone_qty: shipped_qty(night, key, opens),
+            per_base: per_base as f64,
         })
     }
 
@@ -175,13 +177,21 @@ impl<'a> Order<'a> {
             ..RepeatTerms::default()
         });
         let candidate = Candidate::new(self.presale, self.prior, self.checked, &self.lead_time);
-        Candidate { repeat, ..candidate }
+        Candidate { repeat, gone_qty: self.gone_qty, ..candidate }
     }
 
     fn hours(&self, settings: &Production) -> BatchHours {
         let per_unit = settings.hours_per_unit / self.per_base;
         BatchHours { setup: settings.setup_hours, per_unit }
     }
+}
+
+/// Sold since the season opened: reservations that were shipped need no stock any more.
+fn shipped_qty(night: &NightPanel, key: SeriesKey, opens: Day) -> i64 {
+    let Some(i) = night.keys.iter().position(|other| *other == key) else { return 0 };
+    let series = night.panel.series(i);
+    let from = (opens - night.panel.start[i]).clamp(0, series.len() as i32) as usize;
+    series.sold[from..].iter().sum::<f64>().round() as i64
 }
 
 /// On hand, or already being made.

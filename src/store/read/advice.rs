@@ -13,7 +13,7 @@ pub struct OrderException {
     pub po_id: String,
     pub line_no: String,
     pub supplier_id: String,
-    /// `expedite`, `postpone`, `cancel` or `excess`.
+    /// `expedite`, `chase`, `postpone`, `cancel` or `excess`.
     pub action: String,
     pub qty: i64,
     pub qty_decimals: i64,

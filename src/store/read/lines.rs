@@ -1,5 +1,6 @@
 //! The plan: its lines, its totals, what is held and what was found odd.
 
+use granary_models::policy::reason::role;
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, QueryBuilder, Sqlite, SqliteConnection};
 
@@ -48,6 +49,9 @@ pub struct Step {
     pub text: String,
     #[serde(default)]
     pub value: Option<f64>,
+    /// `term`, `fact` or `sum`: what it is to the arithmetic.
+    #[serde(default, skip_deserializing)]
+    pub role: &'static str,
 }
 
 #[derive(Deserialize)]
@@ -58,9 +62,16 @@ struct Reason {
 /// The steps of a stored reason. What is not in the agreed form is shown as it is, not lost.
 pub fn steps_of(reason: &str) -> Vec<Step> {
     match serde_json::from_str::<Reason>(reason) {
-        Ok(reason) => reason.steps,
+        Ok(mut reason) => {
+            for step in &mut reason.steps {
+                step.role = role(&step.step).as_str();
+            }
+            reason.steps
+        }
         Err(_) if reason.is_empty() => Vec::new(),
-        Err(_) => vec![Step { step: String::new(), text: reason.to_owned(), value: None }],
+        Err(_) => {
+            vec![Step { step: String::new(), text: reason.to_owned(), value: None, role: "fact" }]
+        }
     }
 }
 

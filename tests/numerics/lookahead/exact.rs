@@ -38,7 +38,7 @@ impl System {
         vec![0; self.ages() + self.lead - 1]
     }
 
-    /// Expected cost of the period without the order's own.
+    /// The next state, and what the period costs.
     pub fn step(&self, state: &State, order: u16, demand: usize) -> (State, f64) {
         let ages = self.ages();
         let mut stock: Vec<i64> = state[..ages].iter().map(|&s| i64::from(s)).collect();
@@ -84,8 +84,8 @@ impl System {
         }
     }
 
-    /// Long-run average cost of the best policy, or under a discount the mean of its costs to go
-    /// over `start`s weights; see [`Chain::value`].
+    /// The best policy, by value iteration: its long-run average cost, or under a discount its cost
+    /// to go from each state.
     pub fn optimum(&self) -> Optimum {
         let sizes = self.sizes();
         let count: usize = sizes.iter().product();
@@ -101,8 +101,6 @@ impl System {
             state
         };
         let orders = usize::from(self.most_order) + 1;
-        // The order only fills the last place of the next state: with lead 1 the newest stock.
-        let stride = 1;
         let mut own = vec![0.0; count];
         let mut next = vec![0u32; count * self.pmf.len()];
         for at in 0..count {
@@ -124,8 +122,9 @@ impl System {
                 ahead.iter_mut().for_each(|a| *a = 0.0);
                 for (demand, &p) in self.pmf.iter().enumerate() {
                     let to = next[at * self.pmf.len() + demand] as usize;
+                    // The order fills the last place of the next state: with lead 1 the newest age.
                     for (order, ahead) in ahead.iter_mut().enumerate() {
-                        *ahead += p * value[to + order * stride];
+                        *ahead += p * value[to + order];
                     }
                 }
                 let (mut least, mut by) = (f64::INFINITY, 0);
@@ -180,7 +179,7 @@ impl System {
         Chain { states, cost, next, pmf: self.pmf.clone(), gamma: self.money.discount }
     }
 
-    /// What `ahead` would order in `state`, from these paths.
+    /// The state as a night finds it: stock, and what is on its way.
     pub fn opening(&self, state: &State) -> (Opening, Vec<u16>) {
         let ages = self.ages();
         let net = state[..ages].iter().map(|&s| i64::from(s)).sum();
@@ -312,8 +311,8 @@ pub struct Ours {
     pub system: System,
     pub ahead: Lookahead,
     pub demand: PathMatrix,
-    receipts: PathMatrix,
-    window: Window,
+    pub receipts: PathMatrix,
+    pub window: Window,
     pub scratch: LookaheadScratch,
 }
 
@@ -336,11 +335,18 @@ impl Ours {
         }
     }
 
-    pub fn decide(&mut self, state: &State) -> (i64, i64) {
+    /// Stock in `state`; what is on its way goes into `receipts`.
+    pub fn open(&mut self, state: &State) -> Opening {
         let (opening, pipeline) = self.system.opening(state);
         for (due, &qty) in pipeline.iter().enumerate() {
             self.receipts.row_mut(due + 1).fill(f64::from(qty));
         }
+        opening
+    }
+
+    /// Our order, and what the plain rule would order.
+    pub fn decide(&mut self, state: &State) -> (i64, i64) {
+        let opening = self.open(state);
         let order = self.ahead.best_order(
             &self.demand,
             &self.receipts,

@@ -64,7 +64,13 @@ impl<'a> TermsBook<'a> {
             LAST_RESORT_LEAD_TIME_DAYS,
         );
         let item = self.index.item(&row.item_id).map(|item| &self.facts.items[item]);
-        let cost = row.unit_cost_minor.or(item.and_then(|item| item.unit_cost_minor));
+        let moves = row.kind == "transfer";
+        let cost = row.unit_cost_minor.or_else(|| match item {
+            // What moving costs; the goods are paid for.
+            _ if moves => Some(0),
+            Some(item) => item.unit_cost_minor,
+            None => None,
+        });
         let source = self.index.location(&row.source_location_id);
         let terms = SupplyTerms {
             kind: SupplyKind::parse(&row.kind).unwrap_or(SupplyKind::Purchase),

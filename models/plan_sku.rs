@@ -7,6 +7,7 @@
 mod ahead;
 mod allot;
 mod choices;
+mod config;
 mod court;
 mod decide;
 mod exceptions;
@@ -20,6 +21,7 @@ mod publish;
 mod relief;
 mod replenish;
 mod share;
+mod source;
 mod stage;
 mod standing;
 

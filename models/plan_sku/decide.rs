@@ -53,7 +53,7 @@ pub(super) struct Decision {
     need_on: Day,
     fill_without: f64,
     fill_with: f64,
-    daily_demand: f64,
+    pub daily_demand: f64,
     protection_days: u32,
     choice: Choice,
     /// Whether some quantity earns money, whatever the target asks for.
@@ -266,6 +266,11 @@ fn first_shortage_in<T: Cell>(
 }
 
 impl Decision {
+    /// Adds why this source is asked, and what that is worth in minor units.
+    pub(super) fn say_source(&mut self, worth_minor: i64, text: String) {
+        self.reason.fact(codes::SOURCE, worth_minor, text);
+    }
+
     /// Whether nothing is ordered though something would earn money.
     pub(super) fn is_candidate(&self) -> bool {
         self.qty == 0 && self.earns

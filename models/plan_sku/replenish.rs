@@ -8,7 +8,6 @@ use crate::plan_sku::network::Network;
 use crate::plan_sku::publish;
 use crate::plan_sku::stage::{Scratch, Shape, Stage};
 use crate::plan_sku::{ItemPlan, LocationPlan};
-use crate::policy::terms::SupplyTerms;
 
 /// A decision that still has to see whether its source has as much.
 pub(super) struct Wish {
@@ -107,9 +106,14 @@ impl<'a> Replenish<'a> {
             return self.find(at, Code::NoSupplyTerms, detail);
         }
         self.draw_on_backups(at);
-        let (terms, next) = self.pick_source(at);
+        let picked = self.pick_source(at, &stage);
+        let stage = self.ask_sooner(at, stage, &picked);
+        let (terms, next) = (picked.terms, picked.next);
         let decision = self.decide(at, &stage, terms, next, 0, None);
-        let decision = self.within_room(at, &stage, terms, next, decision);
+        let mut decision = self.within_room(at, &stage, terms, next, decision);
+        if let Some((gain, text)) = picked.why {
+            decision.say_source(gain, text);
+        }
         let (cut, given) = (decision.cut, decision.qty);
         self.findings.extend(decision.findings.iter().map(|f| (at, f.clone())));
         self.wishes.push(Wish { at, terms, next, already: 0, with_backups: true, decision });
@@ -131,59 +135,6 @@ impl<'a> Replenish<'a> {
         let next = next.map(|next| &node.terms[next]);
         let ask = Ask { terms: &node.terms[terms], next, already, limit };
         decide(self.scratch, self.item, stage, self.shape, &ask, self.today, self.config)
-    }
-
-    /// The usual source; while that is closed, a standby that is open and delivers sooner.
-    fn pick_source(&mut self, at: usize) -> (usize, Option<usize>) {
-        let today = self.today;
-        let node = &self.network.nodes[at];
-        let arrival = |terms: &SupplyTerms| {
-            terms.arrival(terms.next_open(today), terms.lead_time.quantile(0.5))
-        };
-        let usual = &node.terms[0];
-        if usual.next_open(today) == today {
-            return (0, None);
-        }
-        let standby = (1..node.terms.len()).find(|&other| {
-            let terms = &node.terms[other];
-            !self.network.is_backup(terms)
-                && !self.network.is_lateral(terms)
-                && terms.next_open(today) == today
-                && arrival(terms) < arrival(usual)
-        });
-        let Some(standby) = standby else { return (0, None) };
-        let detail = format!("{} is closed; {} is asked", name(usual), name(&node.terms[standby]));
-        self.find(at, Code::BackupSource, detail);
-        (standby, Some(0))
-    }
-
-    /// What did not fit the capacity of one source, from the one behind it.
-    fn add_standby(&mut self, at: usize, stage: &Stage, used: usize, given: i64) {
-        let node = &self.network.nodes[at];
-        let today = self.today;
-        let standby = (0..node.terms.len()).find(|&other| {
-            let terms = &node.terms[other];
-            other > used
-                && !self.network.is_backup(terms)
-                && !self.network.is_lateral(terms)
-                && terms.next_open(today) == today
-        });
-        let Some(terms) = standby else { return };
-        let decision = self.decide(at, stage, terms, None, given, None);
-        if decision.qty > 0 {
-            let node = &self.network.nodes[at];
-            let (full, other) = (name(&node.terms[used]), name(&node.terms[terms]));
-            let detail = format!("{full} is at capacity; {other} is asked for the rest");
-            self.find(at, Code::BackupSource, detail);
-            self.wishes.push(Wish {
-                at,
-                terms,
-                next: None,
-                already: given,
-                with_backups: true,
-                decision,
-            });
-        }
     }
 
     /// Asks each backup warehouse for what will be short before the usual source can deliver.
@@ -244,12 +195,5 @@ impl<'a> Replenish<'a> {
         let sells = self.item.locations[at].demand.is_some();
         (location.projection, location.kpi) =
             publish::publish(self.scratch, self.item, node, sells, self.today);
-    }
-}
-
-fn name(terms: &SupplyTerms) -> String {
-    match terms.source {
-        Some(_) => "the usual location".to_owned(),
-        None => format!("supplier {}", terms.supplier_id),
     }
 }

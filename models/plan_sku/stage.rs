@@ -360,7 +360,7 @@ fn add_receipt<T: Cell>(
 fn survey(values: &[f32]) -> (usize, f32) {
     let survey = |part: &[f32]| {
         part.iter().fold((0u32, 0.0f32), |(odd, largest), &value| {
-            let good = (value >= 0.0) & (value < f32::INFINITY);
+            let good = value.is_finite() & (value >= 0.0);
             let known = if good { value } else { 0.0 };
             (odd + u32::from(!good), if known > largest { known } else { largest })
         })

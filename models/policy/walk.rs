@@ -41,8 +41,9 @@ const ABSURD: f32 = 1e15;
 
 #[inline(always)]
 fn known(demand: f32) -> f32 {
-    // Not `contains`: both sides at once take no jump.
-    if (demand >= 0.0) & (demand < ABSURD) { demand } else { 0.0 }
+    // What is no number is not below either, and both sides at once take no jump.
+    let below = if demand < ABSURD { demand } else { 0.0 };
+    if below > 0.0 { below } else { 0.0 }
 }
 
 impl Cell for f64 {
@@ -285,19 +286,17 @@ impl<T: Cell> Lanes<T> {
         let mut running = [f32::INFINITY; LANES];
         // One thought a loop and no jumps, so that all lanes take each step together.
         let mut there = self.stock;
-        for p in 0..LANES {
-            there[p] += receipts[p];
-        }
+        there.iter_mut().zip(receipts).for_each(|(there, received)| *there += received);
         // Lost sales are never owed: only what was promised before today is.
         if !LOST_SALES || self.opening < T::ZERO {
-            for p in 0..LANES {
-                let owed = larger(-there[p], T::ZERO);
+            for (p, &there) in there.iter().enumerate() {
+                let owed = larger(-there, T::ZERO);
                 self.owed[p] = if today == self.arrive[p] { owed } else { self.owed[p] };
             }
         }
-        for p in 0..LANES {
-            let after = there[p] - demand[p];
-            let kept = larger(after, smaller(there[p], T::ZERO));
+        for (p, &there) in there.iter().enumerate() {
+            let after = there - demand[p];
+            let kept = larger(after, smaller(there, T::ZERO));
             let lost = LOST_SALES & (today < self.arrive[p]);
             self.stock[p] = if lost { kept } else { after };
             self.lost_before[p] += self.stock[p] - after;
@@ -311,11 +310,11 @@ impl<T: Cell> Lanes<T> {
             self.waiting_demand[p] += if waiting { asked } else { T::ZERO };
             self.window_demand[p] += if served { asked } else { T::ZERO };
         }
-        for p in 0..LANES {
+        for (p, running) in running.iter_mut().enumerate() {
             let served = (today >= self.arrive[p]) & (today < self.until[p]);
             let lower = smaller(self.lowest[p], self.stock[p]);
             self.lowest[p] = if served { lower } else { self.lowest[p] };
-            running[p] = if served { (-lower).narrow() } else { f32::INFINITY };
+            *running = if served { (-lower).narrow() } else { f32::INFINITY };
         }
         running
     }

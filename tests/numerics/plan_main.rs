@@ -11,4 +11,5 @@ mod plan_netting;
 mod plan_network;
 mod plan_places;
 mod plan_replay;
+mod plan_source;
 mod plan_supply;

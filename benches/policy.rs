@@ -69,7 +69,12 @@ fn quiet_us(rounds: usize, mut round: impl FnMut()) -> f64 {
     times[rounds / 10] as f64 / 1e3
 }
 
-fn whole_items(items: usize, count: usize, horizon: usize, target: Target) -> f64 {
+fn whole_items(
+    items: usize,
+    (count, horizon): (usize, usize),
+    target: Target,
+    with_choices: bool,
+) -> f64 {
     let terms = SupplyTerms {
         kind: SupplyKind::Purchase,
         priority: 1,
@@ -98,9 +103,9 @@ fn whole_items(items: usize, count: usize, horizon: usize, target: Target) -> f6
         ..ItemSupply::default()
     };
     let mut scratch = Scratch::default();
+    let config = PlanConfig { with_choices, ..PlanConfig::default() };
     quiet_us(items, || {
-        let planned =
-            plan_item_with(&mut scratch, black_box(&item), Day(20_000), &PlanConfig::default());
+        let planned = plan_item_with(&mut scratch, black_box(&item), Day(20_000), &config);
         black_box(planned);
     })
 }
@@ -119,10 +124,12 @@ fn main() {
         }
     }
     for (name, target, _) in &targets[..3] {
-        let each = whole_items(5_000, 500, 60, *target);
+        let each = whole_items(5_000, (500, 60), *target, false);
         println!("plan_item, one location, 500 paths x 60 days, {name}: {each:.1} us");
     }
-    let each = whole_items(5_000, 256, 28, Target::Cycle(0.95));
+    let each = whole_items(5_000, (256, 28), Target::Cycle(0.95), true);
+    println!("plan_item, one location, 256 paths x 28 days, with its choice: {each:.1} us");
+    let each = whole_items(5_000, (256, 28), Target::Cycle(0.95), false);
     println!("plan_item, one location, 256 paths x 28 days: {each:.1} us");
     println!("50,000 of them on one thread: {:.2} s", each * 0.05);
 }

@@ -206,7 +206,9 @@ fn plan_items(
             location: places[advice.location],
             advice,
         }));
-        part.exits.extend(plan.exits.into_iter().map(|exit| PlannedExit {
+        // What a successor sells out first needs no other way out.
+        let exits = plan.exits.into_iter().filter(|_| !book.is_superseded(item));
+        part.exits.extend(exits.map(|exit| PlannedExit {
             item,
             location: places[exit.location],
             to: match exit.proposal {

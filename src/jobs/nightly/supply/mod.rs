@@ -253,6 +253,10 @@ impl<'a> SupplyBook<'a> {
         }
     }
 
+    pub fn is_superseded(&self, item: usize) -> bool {
+        self.succession.successor(item).is_some()
+    }
+
     /// What is left here of the items that this one supersedes.
     fn predecessor_qty(&self, key: SeriesKey) -> i64 {
         let before = self.succession.before(key.item).iter();

@@ -3,6 +3,7 @@
 pub mod master;
 
 use anyhow::Context;
+use futures_util::TryStreamExt;
 use granary_models::calendar::Day;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqlitePool};
@@ -30,8 +31,13 @@ async fn rows<T>(
     for bound in bounds {
         query = query.bind(bound.to_string());
     }
-    let found = query.fetch_all(pool).await.with_context(|| format!("reading: {sql}"))?;
-    found.iter().map(|row| read(row).with_context(|| format!("reading: {sql}"))).collect()
+    // Row by row: a row of the driver takes many times what is kept of it.
+    let mut found = query.fetch(pool);
+    let mut all = Vec::new();
+    while let Some(row) = found.try_next().await.with_context(|| format!("reading: {sql}"))? {
+        all.push(read(&row).with_context(|| format!("reading: {sql}"))?);
+    }
+    Ok(all)
 }
 
 #[derive(Clone, Debug)]

@@ -70,12 +70,9 @@ impl<'a> TermsBook<'a> {
         );
         let item = self.index.item(&row.item_id).map(|item| &self.facts.items[item]);
         let moves = row.kind == "transfer";
-        let cost = row.unit_cost_minor.or_else(|| match item {
-            // What moving costs; the goods are paid for.
-            _ if moves => Some(0),
-            Some(item) => item.unit_cost_minor,
-            None => None,
-        });
+        // What moving costs; the goods are paid for.
+        let usual = if moves { Some(0) } else { item.and_then(|item| item.unit_cost_minor) };
+        let cost = row.unit_cost_minor.or(usual);
         let source = self.index.location(&row.source_location_id);
         let terms = SupplyTerms {
             kind: SupplyKind::parse(&row.kind).unwrap_or(SupplyKind::Purchase),
@@ -107,7 +104,6 @@ impl<'a> TermsBook<'a> {
             shelf_life_days: row.shelf_life_days.map(|days| days as u32),
             capacity_qty: row.capacity_qty,
             closed: self.closed_of(&row.supplier_id),
-            ..SupplyTerms::default()
         };
         (terms, finding)
     }

@@ -409,20 +409,20 @@ async fn a_fixed_value_is_not_run_through_the_columns_arithmetic() {
 async fn a_load_that_needs_more_memory_than_it_may_have_changes_nothing() {
     let shop = Shop::open().await;
     let mut text = String::from("item_id,location_id,date,qty\n");
-    for i in 0..600_000 {
+    for i in 0..1_000_000 {
         text.push_str(&format!("I{i},S1,2026-01-02,{}\n", i % 7));
     }
     let file = shop.file("sales.csv", text.as_bytes());
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_granary"))
         .arg("--db")
         .arg(shop.folder.path().join("granary.db"))
-        .args(["import", "sales", "--memory-limit-mib", "128"])
+        .args(["import", "sales", "--memory-limit-mib", "192"])
         .arg(&file)
         .output()
         .expect("the program runs");
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(3), "{said}");
-    assert!(said.contains("limits of 128 MiB") && said.contains("nothing was changed"), "{said}");
+    assert!(said.contains("limits of 192 MiB") && said.contains("nothing was changed"), "{said}");
     assert_eq!(shop.text("SELECT item_id FROM sales").await, Vec::<String>::new());
     assert_eq!(shop.text("SELECT kind FROM import_batch").await, Vec::<String>::new());
 }

@@ -1,5 +1,8 @@
 //! History as the models see it: what was sold beside what was there to sell.
 
+use std::ops::Range;
+use std::sync::Arc;
+
 use crate::calendar::Day;
 
 /// A day counts as fully available from this share of its selling hours.
@@ -56,6 +59,34 @@ pub struct Drivers<'a> {
     pub price_ratio: &'a [f32],
 }
 
+/// When a driver's value is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// Also for the days to come: a plan, a calendar.
+    Ahead,
+    /// Only for days that are over: an observation.
+    Past,
+}
+
+/// One more thing that is known of the days of every series, such as a flag or a measurement.
+#[derive(Clone, Debug)]
+pub struct DriverColumn {
+    pub name: String,
+    pub known: Known,
+    /// Laid out as [`Panel::promo_depth`]; NaN where unknown. What is only known for days that are
+    /// over is NaN over the horizon. Shared, because a panel is copied while models learn.
+    pub values: Arc<[f32]>,
+}
+
+/// A property of series that does not change: a city, a brand, a shelf.
+#[derive(Clone, Debug)]
+pub struct StaticColumn {
+    pub name: String,
+    /// Per series, an index into `labels`.
+    pub codes: Arc<[u32]>,
+    pub labels: Arc<[String]>,
+}
+
 /// Many series in contiguous memory.
 #[derive(Clone, Debug, Default)]
 pub struct Panel {
@@ -69,6 +100,10 @@ pub struct Panel {
     /// Series `i` has `history + horizon_days` values from `offsets[i] + i * horizon_days` on.
     pub promo_depth: Vec<f32>,
     pub price_ratio: Vec<f32>,
+    /// What else is known of days.
+    pub columns: Vec<DriverColumn>,
+    /// What else is known of series.
+    pub statics: Vec<StaticColumn>,
 }
 
 impl Panel {
@@ -90,11 +125,16 @@ impl Panel {
     }
 
     pub fn drivers(&self, i: usize) -> Drivers<'_> {
-        let from = self.offsets[i] + i * self.horizon_days;
-        let to = self.offsets[i + 1] + (i + 1) * self.horizon_days;
+        let days = self.driver_days(i);
         Drivers {
-            promo_depth: &self.promo_depth[from..to],
-            price_ratio: &self.price_ratio[from..to],
+            promo_depth: &self.promo_depth[days.clone()],
+            price_ratio: &self.price_ratio[days],
         }
+    }
+
+    /// Where the days of series `i`, history and then horizon, are in a driver's values.
+    pub fn driver_days(&self, i: usize) -> Range<usize> {
+        let from = self.offsets[i] + i * self.horizon_days;
+        from..self.offsets[i + 1] + (i + 1) * self.horizon_days
     }
 }

@@ -201,7 +201,7 @@ impl Finisher<'_> {
         let parts = learner.parts(i, beta, history..history + self.horizon_days);
         let [season, events, promo, price, weather] = parts.map(|part| part.powf(share) as f32);
         let level = level / (season * events * promo * price * weather).max(1e-6);
-        Components { level, season, events, promo, price, weather }
+        Components { level, season, events, promo, price, weather, remainder: 1.0 }
     }
 
     /// Units per fully available day when no day was fully available.

@@ -115,6 +115,9 @@ pub struct EffectRow {
     pub category: String,
     pub regressor: String,
     pub log_effect: f64,
+    /// Ends of the 90% interval of `log_effect`.
+    pub low: f64,
+    pub high: f64,
 }
 
 /// Whose forecast is wanted: the portfolio's choice per series, or one model's for every series.

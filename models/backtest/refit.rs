@@ -382,7 +382,13 @@ fn effect_rows(input: &ForecastInput, features: &Features, effects: &Effects) ->
             let log_effect = own + shared;
             if log_effect != 0.0 {
                 let regressor = features.name(column);
-                rows.push(EffectRow { category: category.clone(), regressor, log_effect });
+                rows.push(EffectRow {
+                    category: category.clone(),
+                    regressor,
+                    log_effect,
+                    low: log_effect,
+                    high: log_effect,
+                });
             }
         }
     }

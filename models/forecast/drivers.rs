@@ -1,13 +1,18 @@
 //! What the pooled regression knows beside a series' own days: events, weather and kin.
 
 use crate::calendar::Day;
-use crate::series::Panel;
+use crate::series::{Panel, StaticColumn};
 
 /// One occurrence of something that recurs: a festival, a sales day, a tournament.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct EventWindow {
     /// What recurs, such as `spring-festival`; windows of one name share their effects.
     pub name: String,
+    /// What it is one of, such as `holiday` or `hot`: an event never seen before takes its class's
+    /// effect.
+    pub class: String,
+    /// [`SeriesMeta::item`] of the items it touches; empty for all.
+    pub items: Vec<u32>,
     /// The one category it touches, or empty for all.
     pub category: String,
     pub starts_on: Day,
@@ -41,6 +46,8 @@ pub struct SeriesMeta {
     /// A stable hash of item and location; picks the random table of the paths.
     pub key: u64,
     pub category: u32,
+    /// Of the item, for what concerns single items; series of one item share it.
+    pub item: u32,
     /// Whose events apply.
     pub region: u32,
     /// Whose weather applies; often the same.
@@ -114,6 +121,16 @@ fn check_shape(panel: &Panel) -> Result<(), InputError> {
         if got != want {
             return Err(InputError::PanelShape(what));
         }
+    }
+    if panel.columns.iter().any(|column| column.values.len() != with_horizon) {
+        return Err(InputError::PanelShape("columns"));
+    }
+    let fits = |column: &StaticColumn| {
+        let known = |&code: &u32| (code as usize) < column.labels.len();
+        column.codes.len() == panel.len() && column.codes.iter().all(known)
+    };
+    if !panel.statics.iter().all(fits) {
+        return Err(InputError::PanelShape("statics"));
     }
     Ok(())
 }

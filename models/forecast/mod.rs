@@ -32,6 +32,7 @@ pub mod sku_forecast;
 pub mod smoothing;
 pub mod theta;
 pub mod theta_steady;
+pub mod trees;
 pub mod tsb;
 pub mod window_average;
 pub mod zero_inflated;

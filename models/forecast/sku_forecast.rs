@@ -23,11 +23,21 @@ pub struct Components {
     pub promo: f32,
     pub price: f32,
     pub weather: f32,
+    /// What learning from all series at once adds to them.
+    pub remainder: f32,
 }
 
 impl Components {
     pub fn level_only(level: f32) -> Components {
-        Components { level, season: 1.0, events: 1.0, promo: 1.0, price: 1.0, weather: 1.0 }
+        Components {
+            level,
+            season: 1.0,
+            events: 1.0,
+            promo: 1.0,
+            price: 1.0,
+            weather: 1.0,
+            remainder: 1.0,
+        }
     }
 }
 

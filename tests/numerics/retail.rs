@@ -90,6 +90,7 @@ impl Retail {
             retail.meta.push(SeriesMeta {
                 key: i as u64 * 7919,
                 category: category as u32,
+                item: i as u32,
                 region: region as u32,
                 weather_region: region as u32,
             });
@@ -175,6 +176,7 @@ fn regions(start: Day, all: usize, random: &mut Random) -> (Vec<Region>, Vec<Vec
             ends_on: start + (44 + 121 * k),
             lead_days: 3,
             lag_days: 3,
+            ..EventWindow::default()
         });
         let weather = Weather { start, temperature_c, precipitation_mm: vec![0.0; all] };
         regions.push(Region { events: windows.collect(), weather: Some(weather) });

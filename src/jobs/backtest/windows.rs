@@ -223,6 +223,7 @@ impl Builder<'_> {
         self.meta.push(SeriesMeta {
             key: stable_hash(&table.ids[series]),
             category: table.category[series],
+            item: series as u32,
             region: 0,
             weather_region: 0,
         });

@@ -112,6 +112,7 @@ pub fn build(
         meta.push(SeriesMeta {
             key: stable_hash(&item.item_id, &facts.locations[key.location].location_id),
             category: category_of[key.item],
+            item: key.item as u32,
             region: region_of[key.location],
             weather_region: region_of[key.location],
         });
@@ -214,6 +215,8 @@ fn events_of(facts: &Facts, region: &str) -> Vec<EventWindow> {
         .filter(|event| event.kind != "shutdown" && region.starts_with(&event.region))
         .map(|event| EventWindow {
             name: event.name.clone(),
+            class: event.kind.clone(),
+            items: Vec::new(),
             category: event.category.clone(),
             starts_on: event.starts_on,
             ends_on: event.ends_on,

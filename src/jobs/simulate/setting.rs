@@ -124,6 +124,7 @@ fn meta(table: &LongTable, series: usize) -> SeriesMeta {
     SeriesMeta {
         key: stable_hash(&table.ids[series]),
         category: table.category[series],
+        item: series as u32,
         region: 0,
         weather_region: 0,
     }

@@ -32,6 +32,11 @@ impl Day {
         (self.0 + 3).rem_euclid(7) as usize
     }
 
+    /// 1 to 31.
+    pub fn day_of_month(self) -> u32 {
+        self.to_date().day()
+    }
+
     /// 0-based day of the year.
     pub fn day_of_year(self) -> u32 {
         self.to_date().ordinal0()

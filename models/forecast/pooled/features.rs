@@ -140,6 +140,15 @@ impl<'a> Features<'a> {
         }
     }
 
+    /// Temperature anomaly, cold, heat and rain on the days of a series, history and horizon; empty
+    /// without any weather.
+    pub fn weather_of(&self, series: usize) -> Vec<[f32; 4]> {
+        let table = &self.weather[self.input.meta[series].weather_region as usize];
+        let from = (self.input.panel.start[series] - self.first).max(0) as usize;
+        let days = self.input.panel.driver_days(series).len();
+        table.iter().skip(from).take(days).copied().collect()
+    }
+
     /// The regressors of one series, day by day over its history and horizon.
     pub fn series(&self, i: usize) -> SeriesFeatures<'_> {
         let drivers = self.input.panel.drivers(i);

@@ -179,6 +179,20 @@ impl Learner<'_> {
         sums.map(|sum| (sum / n).exp())
     }
 
+    /// What events do to the logarithm of demand on each day of history and horizon.
+    pub fn event_logs(&self, i: usize, beta: &[f64]) -> Vec<f32> {
+        let series = self.features.series(i);
+        let mut row = Row::new();
+        (0..series.len())
+            .map(|t| {
+                series.row(t, &mut row);
+                let events =
+                    row.iter().filter(|(j, _)| Features::group(usize::from(*j)) == Group::Events);
+                events.map(|&(j, x)| beta[usize::from(j)] * f64::from(x)).sum::<f64>() as f32
+            })
+            .collect()
+    }
+
     fn demand(&self, i: usize) -> Vec<f64> {
         let mut demand = seen_demand(&self.panel.series(i));
         demand.truncate(self.ends[i]);

@@ -1,5 +1,10 @@
 //! Boosted trees over all series: what no single series and no straight line can tell.
 //!
 //! `bins` makes small whole numbers of features, `objective` says what is minimised, `grow` makes
-//! one tree and `booster` many; `rows` makes features of a panel's days and `learner` learns from
+//! one tree and `booster` many. `life` follows each series without looking ahead, `groups` what
+//! series of one kind had in common, `board` makes features of both, and `learner` learns from
 //! them.
+
+pub mod board;
+pub mod groups;
+pub mod life;

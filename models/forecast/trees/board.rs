@@ -132,6 +132,11 @@ impl<'a> Board<'a> {
         level * f64::from(life.factor[t])
     }
 
+    /// The date of a day of a series.
+    pub fn date(&self, series: usize, day: usize) -> Day {
+        self.input.panel.start[series] + day as i32
+    }
+
     /// Prepares rows of one series.
     pub fn series(&self, series: usize) -> SeriesBoard<'_> {
         SeriesBoard::new(self, series)

@@ -5,6 +5,14 @@
 //! series of one kind had in common, `board` makes features of both, and `learner` learns from
 //! them.
 
+pub mod bins;
 pub mod board;
+pub mod booster;
 pub mod groups;
+mod grow;
+mod histogram;
+pub mod learner;
 pub mod life;
+pub mod objective;
+mod score;
+mod tree;

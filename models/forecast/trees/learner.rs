@@ -1,0 +1,258 @@
+//! One learner for all series: trees grown on the days of a panel, asked for days to come.
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::bins::{BinEdges, TrainingRows};
+use super::board::Board;
+use super::booster::{BoostConfig, Booster};
+use super::objective::Objective;
+use crate::calendar::Day;
+use crate::distribution::paths::{mix, unit};
+
+/// Days of history before an origin that is learned from, or forecast from.
+pub const ORIGIN_DAYS_MIN: usize = 14;
+/// Steps ahead that rows are made for; what lies beyond is forecast as the last of them.
+const STEPS_MAX: usize = 28;
+/// Fewer rows than this teach trees nothing that a regression does not know.
+const ROWS_MIN: usize = 5_000;
+/// Rows on which bins are cut.
+const EDGE_ROWS: usize = 100_000;
+/// Series whose rows are made by one task.
+const SERIES_PER_TASK: usize = 128;
+/// A correction beyond this factor is no forecast.
+const LOG_SCORE_MAX: f32 = 3.0;
+
+/// How much is learned from, and how.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TreesConfig {
+    /// Rows at the most; beyond, a sample of them.
+    pub rows_max: usize,
+    pub boost: BoostConfig,
+}
+
+impl Default for TreesConfig {
+    fn default() -> TreesConfig {
+        TreesConfig {
+            rows_max: 1_500_000,
+            boost: BoostConfig {
+                objective: Objective::Tweedie { power: 1.5 },
+                rounds: 160,
+                learning_rate: 0.08,
+                leaves: 64,
+                min_leaf_rows: 150.0,
+                ..BoostConfig::default()
+            },
+        }
+    }
+}
+
+/// Trees that were grown on a panel, and on what.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TreesLearner {
+    booster: Booster,
+    /// Features that it looks at, in their order.
+    pub features: Vec<String>,
+    /// Mean demand of a day of a series, which its scores are relative to.
+    scale: f64,
+    /// First and last day that taught it.
+    pub learned_from: Day,
+    pub learned_to: Day,
+    pub rows: usize,
+}
+
+/// One row to be learned from.
+#[derive(Clone, Copy)]
+struct Lesson {
+    series: u32,
+    origin: u32,
+    day: u32,
+}
+
+impl TreesLearner {
+    /// Learns from the days before `ends[i]` of every series that were seen whole, each as if it had
+    /// been forecast from one to `horizon` steps before it; `keys` pick how many. `None` when there
+    /// are too few.
+    pub fn learn(
+        board: &Board,
+        ends: &[usize],
+        keys: &[u64],
+        horizon: usize,
+        config: &TreesConfig,
+    ) -> Option<TreesLearner> {
+        let lessons = lessons(board, ends, keys, horizon, config.rows_max);
+        if lessons.len() < ROWS_MIN {
+            return None;
+        }
+        let features = board.names();
+        let edges = learn_edges(board, &lessons, features.len());
+        let mut rows = TrainingRows::new(features.len());
+        rows.reserve(lessons.len());
+        let tasks: Vec<&[Lesson]> = chunks_of_series(&lessons);
+        // A bounded number of blocks at a time, so that features are never all in memory at once.
+        for tasks in tasks.chunks(64) {
+            let blocks: Vec<TrainingRows> =
+                tasks.par_iter().map(|lessons| rows_of(board, &edges, lessons)).collect();
+            blocks.into_iter().for_each(|block| rows.append(block));
+        }
+        let date = |lesson: &Lesson| board.date(lesson.series as usize, lesson.day as usize);
+        let learned_from = lessons.iter().map(date).min()?;
+        let learned_to = lessons.iter().map(date).max()?;
+        let taught = lessons.len();
+        drop(lessons);
+        let booster = Booster::fit(edges, &rows, &config.boost).ok()?;
+        let scale = board.scale;
+        Some(TreesLearner { booster, features, scale, learned_from, learned_to, rows: taught })
+    }
+
+    /// Whether the trees know what the features of `board` mean.
+    pub fn knows(&self, board: &Board) -> bool {
+        self.features == board.names()
+    }
+
+    /// Mean demand of the days from each origin on, `steps` of them per origin, one vector a series;
+    /// empty where a series is too young at its first origin.
+    pub fn forecast(&self, board: &Board, origins: &[Vec<usize>], steps: usize) -> Vec<Vec<f32>> {
+        let blocks: Vec<Vec<Vec<f32>>> = (0..origins.len())
+            .collect::<Vec<usize>>()
+            .par_chunks(SERIES_PER_TASK)
+            .map(|series| self.forecast_block(board, origins, series, steps))
+            .collect();
+        blocks.into_iter().flatten().collect()
+    }
+
+    fn forecast_block(
+        &self,
+        board: &Board,
+        origins: &[Vec<usize>],
+        series: &[usize],
+        steps: usize,
+    ) -> Vec<Vec<f32>> {
+        let width = self.features.len();
+        let (mut bins, mut bases) = (Vec::new(), Vec::new());
+        let (mut row, mut binned) = (Vec::with_capacity(width), vec![0; width]);
+        let old = |i: usize| origins[i].first().is_some_and(|&first| first >= ORIGIN_DAYS_MIN);
+        for &i in series.iter().filter(|&&i| old(i)) {
+            let of = board.series(i);
+            for &origin in &origins[i] {
+                for t in origin..origin + steps {
+                    of.row(origin, t, &mut row);
+                    self.booster.edges().bin_row(&row, &mut binned);
+                    bins.extend_from_slice(&binned);
+                    bases.push(board.base(i, origin, t));
+                }
+            }
+        }
+        let mut scores = vec![0.0; bases.len()];
+        self.booster.scores(&bins, &mut scores);
+        let shift = (self.scale / board.scale).ln() as f32;
+        let means = bases.iter().zip(&scores).map(|(&base, &score)| {
+            let score = (score + shift).clamp(-LOG_SCORE_MAX, LOG_SCORE_MAX);
+            (base * f64::from(score).exp()) as f32
+        });
+        let mut means = means.collect::<Vec<f32>>().into_iter();
+        series
+            .iter()
+            .map(|&i| {
+                let count = if old(i) { origins[i].len() * steps } else { 0 };
+                means.by_ref().take(count).collect()
+            })
+            .collect()
+    }
+
+    /// Features by the share of the loss that splits on them took away, the most first.
+    pub fn importance(&self) -> Vec<(String, f64)> {
+        let gain = self.booster.gain();
+        let total = gain.iter().sum::<f64>().max(f64::MIN_POSITIVE);
+        let named = self.features.iter().cloned().zip(gain.iter().map(|gain| gain / total));
+        let mut named: Vec<(String, f64)> = named.collect();
+        named.sort_by(|a, b| b.1.total_cmp(&a.1));
+        named
+    }
+}
+
+/// Days to learn from, by series and day: all, or a sample that depends on the keys only.
+fn lessons(
+    board: &Board,
+    ends: &[usize],
+    keys: &[u64],
+    horizon: usize,
+    rows_max: usize,
+) -> Vec<Lesson> {
+    let steps = horizon.clamp(1, STEPS_MAX);
+    let usable = |i: usize| {
+        let life = &board.lives[i];
+        (ORIGIN_DAYS_MIN..ends[i].min(life.days())).filter(|&day| life.whole[day])
+    };
+    let all: usize = (0..ends.len()).into_par_iter().map(|i| usable(i).count()).sum();
+    let share = rows_max as f64 / all.max(1) as f64;
+    let mut lessons = Vec::with_capacity(all.min(rows_max + rows_max / 8));
+    for i in 0..ends.len() {
+        for day in usable(i) {
+            let luck = mix(keys[i] ^ mix(day as u64));
+            if unit(luck) >= share {
+                continue;
+            }
+            let furthest = steps.min(day + 1 - ORIGIN_DAYS_MIN);
+            let step = (mix(luck ^ 1) % furthest as u64) as usize;
+            lessons.push(Lesson { series: i as u32, origin: (day - step) as u32, day: day as u32 });
+        }
+    }
+    lessons
+}
+
+/// Pieces of about equal length that do not cut a series.
+fn chunks_of_series(lessons: &[Lesson]) -> Vec<&[Lesson]> {
+    let mut chunks = Vec::new();
+    let mut rest = lessons;
+    while !rest.is_empty() {
+        let mut end = rest.len().min(4096);
+        while end < rest.len() && rest[end].series == rest[end - 1].series {
+            end += 1;
+        }
+        let (chunk, after) = rest.split_at(end);
+        chunks.push(chunk);
+        rest = after;
+    }
+    chunks
+}
+
+/// Cuts bins on every n-th row.
+fn learn_edges(board: &Board, lessons: &[Lesson], columns: usize) -> BinEdges {
+    let stride = lessons.len().div_ceil(EDGE_ROWS).max(1);
+    let sample: Vec<Lesson> = lessons.iter().copied().step_by(stride).collect();
+    let blocks: Vec<Vec<f32>> = chunks_of_series(&sample)
+        .into_par_iter()
+        .map(|lessons| {
+            let mut values = Vec::with_capacity(lessons.len() * columns);
+            each_row(board, lessons, |_, row| values.extend_from_slice(row));
+            values
+        })
+        .collect();
+    BinEdges::learn(&blocks.concat(), columns)
+}
+
+fn rows_of(board: &Board, edges: &BinEdges, lessons: &[Lesson]) -> TrainingRows {
+    let mut rows = TrainingRows::new(edges.columns());
+    rows.reserve(lessons.len());
+    let mut bins = vec![0; edges.columns()];
+    each_row(board, lessons, |lesson, row| {
+        edges.bin_row(row, &mut bins);
+        let (series, day) = (lesson.series as usize, lesson.day as usize);
+        let demand = f64::from(board.lives[series].demand[day]) / board.scale;
+        let base = board.base(series, lesson.origin as usize, day) / board.scale;
+        rows.push(&bins, demand as f32, 1.0, base.ln() as f32);
+    });
+    rows
+}
+
+fn each_row(board: &Board, lessons: &[Lesson], mut each: impl FnMut(&Lesson, &[f32])) {
+    let mut row = Vec::new();
+    for lessons in lessons.chunk_by(|a, b| a.series == b.series) {
+        let of = board.series(lessons[0].series as usize);
+        for lesson in lessons {
+            of.row(lesson.origin as usize, lesson.day as usize, &mut row);
+            each(lesson, &row);
+        }
+    }
+}

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::memory::{PanelMemory, SeriesMemory, SeriesPlan, fingerprint};
 use super::partial::Training;
+use super::taught::TreesTonight;
 use crate::distribution::shape::SpreadShape;
 use crate::finding::{Code, Finding};
 use crate::forecast::demand_class::DemandClass;
@@ -29,6 +30,8 @@ pub struct Finisher<'a> {
     pub shapes: &'a [Arc<SpreadShape>],
     /// Learned from the whole history, when the pooled model is in the portfolio.
     pub learned: Option<(&'a Learner<'a>, &'a Effects)>,
+    /// What the trees say, as long as they are remembered.
+    pub trees: Option<&'a TreesTonight>,
     /// Whether forecasts without drivers get the events' factors.
     pub add_events: bool,
 }
@@ -56,7 +59,12 @@ impl Finisher<'_> {
             .learned
             .zip(wide.as_ref())
             .map(|((learner, effects), beta)| learner.series(i, category, effects, beta));
-        let history = History { demand: &demand, seasons: self.seasons, pooled: pooled.as_ref() };
+        let history = History {
+            demand: &demand,
+            seasons: self.seasons,
+            pooled: pooled.as_ref(),
+            trees: self.trees.map(|trees| trees.means[i].as_slice()),
+        };
         let mut findings = Vec::new();
         let ensemble = self.fit(&plan, &history, &mut findings);
         let end = series.end();
@@ -72,10 +80,13 @@ impl Finisher<'_> {
         let series = self.input.panel.series(i);
         let demand = self.demand(i, &memory.plan);
         let mut ensemble = memory.ensemble.clone();
+        let mut whole = true;
         if let Some(((learner, _), beta)) = self.learned.zip(memory.beta.as_deref()) {
-            ensemble.resume(&learner.factors(i, &widened(beta), memory.seen(&series)));
+            let factors = learner.factors(i, &widened(beta), memory.seen(&series));
+            let means = self.trees.map(|trees| trees.from_fit(i));
+            whole = ensemble.resume(&factors, means.as_deref());
         }
-        if memory.follow(&mut ensemble, &series, &demand).is_err() {
+        if !whole || memory.follow(&mut ensemble, &series, &demand).is_err() {
             return self.finish(i, memory.plan.clone());
         }
         let (forecast, findings) = self.forecast(i, &demand, memory, &ensemble);
@@ -159,7 +170,7 @@ impl Finisher<'_> {
             model: ensemble.model,
             runner_up: plan.runner_up,
             margin: plan.margin as f32,
-            components: self.components(i, &mean, beta.as_deref(), share),
+            components: self.components(i, &mean, beta.as_deref(), ensemble),
             mean,
             dispersion: plan.dispersion as f32,
             shape: Arc::clone(&self.shapes[plan.class as usize]),
@@ -188,9 +199,17 @@ impl Finisher<'_> {
         }
     }
 
-    /// The pooled model's parts as far as it has a share, and the level that remains.
-    fn components(&self, i: usize, mean: &[f64], beta: Option<&[f64]>, share: f64) -> Components {
+    /// The regression's parts as far as it has a share, what the trees add to them, and the level
+    /// that remains.
+    fn components(
+        &self,
+        i: usize,
+        mean: &[f64],
+        beta: Option<&[f64]>,
+        ensemble: &Ensemble,
+    ) -> Components {
         let level = average(mean) as f32;
+        let share = ensemble.pooled_share();
         let (Some((learner, _)), Some(beta)) = (self.learned, beta) else {
             return Components::level_only(level);
         };
@@ -200,8 +219,11 @@ impl Finisher<'_> {
         let history = self.input.panel.series(i).len();
         let parts = learner.parts(i, beta, history..history + self.horizon_days);
         let [season, events, promo, price, weather] = parts.map(|part| part.powf(share) as f32);
-        let level = level / (season * events * promo * price * weather).max(1e-6);
-        Components { level, season, events, promo, price, weather, remainder: 1.0 }
+        let added = self.trees.map_or(1.0, |trees| f64::from(trees.remainder[i]));
+        let remainder = added.max(1e-3).powf(ensemble.share(Model::Trees)) as f32;
+        let factors = season * events * promo * price * weather * remainder;
+        let level = level / factors.max(1e-6);
+        Components { level, season, events, promo, price, weather, remainder }
     }
 
     /// Units per fully available day when no day was fully available.

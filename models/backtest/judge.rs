@@ -315,7 +315,7 @@ impl Judge<'_> {
 /// Relative loss to expect before any backtest, from the ranking on retail series at large.
 fn unjudged_loss(model: Model) -> f64 {
     match model {
-        Model::Pooled | Model::BlendWeighted => 0.93,
+        Model::Trees | Model::Pooled | Model::BlendWeighted => 0.93,
         Model::BlendMedian | Model::Ses | Model::Tsb => 0.97,
         Model::SeasonalNaive => 1.2,
         _ => 1.0,

@@ -22,6 +22,7 @@ use crate::forecast::demand_class::DemandClass;
 use crate::forecast::ensemble::Ensemble;
 use crate::forecast::model::Model;
 use crate::forecast::pooled::learn::Effects;
+use crate::forecast::trees::learner::TreesLearner;
 use crate::series::Series;
 
 /// So many days before the end must be as they were.
@@ -68,6 +69,8 @@ pub struct PanelMemory {
     /// Per class.
     pub shapes: Vec<SpreadShape>,
     pub effects: Option<Effects>,
+    /// As long as they earn a part in a blend.
+    pub trees: Option<TreesLearner>,
     pub effect_rows: Vec<EffectRow>,
     pub scores: Vec<ScoreRow>,
 }

@@ -14,4 +14,5 @@ pub mod scores;
 pub mod shapes;
 pub mod spread;
 pub mod stack;
+mod taught;
 pub mod trial;

@@ -11,6 +11,7 @@ use super::partial::{PartialDays, Training};
 use super::portfolio;
 use super::refit::{Groups, refit};
 use super::scores::ScoreRow;
+use super::taught::TreesTonight;
 use crate::distribution::paths::mix;
 use crate::distribution::shape::SpreadShape;
 use crate::finding::Finding;
@@ -20,6 +21,7 @@ use crate::forecast::model::{Model, SEASON_DAYS, seen_demand};
 use crate::forecast::pooled::features::Features;
 use crate::forecast::pooled::learn::Learner;
 use crate::forecast::sku_forecast::SkuForecast;
+use crate::forecast::trees::board::Board;
 use crate::series::Panel;
 
 /// A memory that knows a smaller share of the series is of another panel.
@@ -76,7 +78,7 @@ impl ForecastConfig {
 
     /// The portfolio without what needs a calendar when there is none.
     pub(super) fn portfolio(&self) -> Vec<Model> {
-        let usable = |model: &Model| self.daily || *model != Model::Pooled;
+        let usable = |model: &Model| self.daily || !model.is_pooled();
         self.models.iter().copied().filter(usable).collect()
     }
 }
@@ -213,6 +215,12 @@ pub(super) fn meaning(input: &ForecastInput, config: &ForecastConfig, features: 
     let mut text = format!("{} {config:?} {}", env!("CARGO_PKG_VERSION"), features.annual);
     (0..features.columns()).for_each(|column| text.push_str(&features.name(column)));
     input.categories.iter().for_each(|category| text.push_str(category));
+    let columns = input.panel.columns.iter().map(|column| column.name.as_str());
+    let statics = input.panel.statics.iter().map(|column| column.name.as_str());
+    columns.chain(statics).for_each(|name| {
+        text.push('\u{1f}');
+        text.push_str(name);
+    });
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| mix(hash ^ u64::from(byte)))
 }
 
@@ -228,6 +236,7 @@ fn follow(
     let learner =
         Learner { panel: &training.panel, features, ends: &ends, members: &groups.members };
     let shapes: Vec<Arc<SpreadShape>> = memory.panel.shapes.iter().cloned().map(Arc::new).collect();
+    let trees = trees_tonight(input, config, &learner, memory, &training);
     let finisher = Finisher {
         input,
         training: &training,
@@ -236,6 +245,7 @@ fn follow(
         memory: &memory.panel,
         shapes: &shapes,
         learned: memory.panel.effects.as_ref().map(|effects| (&learner, effects)),
+        trees: trees.as_ref(),
         add_events: true,
     };
     let finished = (0..input.panel.len())
@@ -250,6 +260,35 @@ fn follow(
         .collect();
     let (scores, effects) = (memory.panel.scores.clone(), memory.panel.effect_rows.clone());
     gather(finished, scores, effects)
+}
+
+/// What the remembered trees say tonight.
+fn trees_tonight(
+    input: &ForecastInput,
+    config: &ForecastConfig,
+    learner: &Learner,
+    memory: &Memory,
+    training: &Training,
+) -> Option<TreesTonight> {
+    let (trees, effects) = memory.panel.trees.as_ref().zip(memory.panel.effects.as_ref())?;
+    let betas: Vec<Vec<f64>> = (0..input.panel.len())
+        .into_par_iter()
+        .map(|i| {
+            let known = memory.series.get(&input.meta[i].key).and_then(|m| m.beta.as_ref());
+            match known {
+                Some(beta) => beta.iter().map(|&effect| f64::from(effect)).collect(),
+                None => learner.series_beta(i, input.meta[i].category as usize, effects),
+            }
+        })
+        .collect();
+    let board = Board::new(input, learner, effects, &betas);
+    if !trees.knows(&board) {
+        return None;
+    }
+    let whole_days = &training.whole_days;
+    let mut tonight = TreesTonight::ask(trees, &board, whole_days, config.horizon_days);
+    tonight.catch_up(trees, &board, whole_days, input, memory);
+    Some(tonight)
 }
 
 pub(super) fn gather(

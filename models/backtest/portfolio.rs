@@ -7,7 +7,7 @@
 use crate::forecast::demand_class::DemandClass;
 use crate::forecast::model::Model;
 
-/// For days: cheap models, so that fifty thousand series take seconds, and the pooled regression.
+/// For days: cheap models, so that fifty thousand series take seconds, and what learns from all series.
 pub const DAILY: &[Model] = &[
     Model::SeasonalNaive,
     Model::Mean,
@@ -19,6 +19,7 @@ pub const DAILY: &[Model] = &[
     Model::Sba,
     Model::Tsb,
     Model::Pooled,
+    Model::Trees,
     Model::BlendMedian,
     Model::BlendWeighted,
 ];

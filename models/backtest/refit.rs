@@ -14,6 +14,7 @@ use super::portfolio::{YARDSTICKS, echoes, is_yardstick, may_choose, tries};
 use super::scores::ScoreSums;
 use super::shapes::Shaper;
 use super::stack::stacked;
+use super::taught::{self, TreesTonight};
 use super::trial::{Origins, Trial};
 use crate::distribution::shape::SpreadShape;
 use crate::forecast::blend::{Blend, Rule};
@@ -22,6 +23,8 @@ use crate::forecast::drivers::ForecastInput;
 use crate::forecast::model::{History, Model, seen_demand};
 use crate::forecast::pooled::features::Features;
 use crate::forecast::pooled::learn::{Effects, Learner};
+use crate::forecast::trees::board::Board;
+use crate::forecast::trees::learner::TreesLearner;
 use crate::series::Panel;
 
 /// A series is current when it ends within so many days of the panel's last day.
@@ -50,7 +53,7 @@ pub fn refit<T>(
     let groups = Groups::new(input);
     let origins = origins(input.panel, config);
     let tried = config.partial.training(input.panel, config.season(), |i| origins[i].ends());
-    let past = Past { seen: input.panel, training: &tried.panel, origins: &origins };
+    let past = Past { input, tried: &tried, origins: &origins };
     let mut trials = run_trials(&past, config, &models, &named, &groups, features);
     let members = stack_members(&models, &usable);
     let series = trials.par_iter_mut().zip(&tried.whole_days);
@@ -68,9 +71,14 @@ pub fn refit<T>(
     let ends: Vec<usize> = (0..input.panel.len()).map(|i| input.panel.series(i).len()).collect();
     let learner =
         Learner { panel: &training.panel, features, ends: &ends, members: &groups.members };
-    let effects = models.contains(&Model::Pooled).then(|| learner.learn());
+    let effects = learns(&models).then(|| learner.learn());
     let effect_rows =
         effects.as_ref().map_or_else(Vec::new, |effects| effect_rows(input, features, effects));
+    let learned = effects.as_ref().map(|effects| (&learner, effects));
+    let needed = named.contains(&Model::Trees) || earned(&models, &weighted);
+    let trees = learned
+        .filter(|_| needed)
+        .and_then(|learned| last_trees(input, config, learned, &training));
     let settled = Settled {
         input,
         training: &training,
@@ -78,7 +86,8 @@ pub fn refit<T>(
         judge: &judge,
         losses: &losses,
         dispersion: &dispersion,
-        learned: effects.as_ref().map(|effects| (&learner, effects)),
+        learned,
+        tonight: trees.as_ref().map(|(_, tonight)| tonight),
         memory: PanelMemory {
             fingerprint: meaning(input, config, features),
             models: models.clone(),
@@ -88,6 +97,7 @@ pub fn refit<T>(
             correlation: Vec::new(),
             shapes: Vec::new(),
             effects: effects.clone(),
+            trees: trees.as_ref().map(|(trees, _)| trees.clone()),
             effect_rows,
             scores: Vec::new(),
         },
@@ -104,6 +114,7 @@ struct Settled<'a> {
     losses: &'a [Losses],
     dispersion: &'a PerClass<f64>,
     learned: Option<(&'a Learner<'a>, &'a Effects)>,
+    tonight: Option<&'a TreesTonight>,
     /// Without what depends on the choice.
     memory: PanelMemory,
 }
@@ -112,7 +123,11 @@ impl Settled<'_> {
     fn night(&self, wanted: Wanted, portfolio: &[Model]) -> Night {
         let judge = self.judge;
         let choices = match wanted {
-            Wanted::Auto => make_choices(judge, self.losses, portfolio, self.config.daily),
+            Wanted::Auto => {
+                let usable = |model: &Model| *model != Model::Trees || self.tonight.is_some();
+                let portfolio: Vec<Model> = portfolio.iter().copied().filter(usable).collect();
+                make_choices(judge, self.losses, &portfolio, self.config.daily)
+            }
             Wanted::Model(model) => {
                 let best = judge.models.iter().position(|m| *m == model);
                 vec![best.map(Choice::only); self.input.panel.len()]
@@ -147,6 +162,7 @@ impl Settled<'_> {
             memory: &memory,
             shapes: &shapes,
             learned: self.learned,
+            trees: self.tonight,
             add_events: wanted == Wanted::Auto,
         };
         let finished: Vec<Finished> = choices
@@ -312,12 +328,39 @@ impl Groups {
     }
 }
 
+/// Whether anything of what is tried learns from all series together.
+fn learns(models: &[Model]) -> bool {
+    models.iter().any(|model| model.is_pooled())
+}
+
+/// Whether the trees have a part in any class's blend: otherwise they are dropped until the next
+/// refit asks again.
+fn earned(models: &[Model], weighted: &[Blend]) -> bool {
+    let trees = models.iter().position(|model| *model == Model::Trees);
+    trees.is_some_and(|trees| weighted.iter().any(|blend| blend.weights[trees] > 0.0))
+}
+
+/// The trees for the nights to come, and what they say tonight.
+fn last_trees(
+    input: &ForecastInput,
+    config: &ForecastConfig,
+    (learner, effects): (&Learner, &Effects),
+    training: &Training,
+) -> Option<(TreesLearner, TreesTonight)> {
+    let betas = taught::betas(learner, effects, input);
+    let board = Board::new(input, learner, effects, &betas);
+    let (keys, steps) = (taught::keys(input), config.horizon_days);
+    let trees = TreesLearner::learn(&board, learner.ends, &keys, steps, &taught::last_fit())?;
+    let tonight = TreesTonight::ask(&trees, &board, &training.whole_days, steps);
+    Some((trees, tonight))
+}
+
 /// What the trials are made of.
 struct Past<'a> {
     /// As it came.
-    seen: &'a Panel,
+    input: &'a ForecastInput<'a>,
     /// With partly available days made up for, as far as was known at each cutoff.
-    training: &'a Panel,
+    tried: &'a Training<'a>,
     origins: &'a [Origins],
 }
 
@@ -340,7 +383,8 @@ fn run_trials(
     groups: &Groups,
     features: &Features,
 ) -> Vec<(DemandClass, Trial)> {
-    let Past { seen, training: panel, origins } = *past;
+    let Past { input, tried, origins } = *past;
+    let panel = &*tried.panel;
     let last = (0..panel.len()).map(|i| panel.series(i).end()).max().unwrap_or_default();
     let current = |i: &usize| last - panel.series(*i).end() <= CURRENT_DAYS;
     let cut = (0..panel.len())
@@ -351,25 +395,53 @@ fn run_trials(
     let ends: Vec<usize> =
         (0..panel.len()).map(|i| cut.map_or(0, |cut| panel.series(i).before(cut).len())).collect();
     let learner = Learner { panel, features, ends: &ends, members: &groups.members };
-    let learned = (models.contains(&Model::Pooled) && cut.is_some()).then(|| learner.learn());
+    let effects = (learns(models) && cut.is_some()).then(|| learner.learn());
+    let betas = effects.as_ref().map(|effects| taught::betas(&learner, effects, input));
+    let taught = effects.as_ref().zip(betas.as_ref());
+    let told = taught
+        .filter(|_| models.contains(&Model::Trees))
+        .and_then(|(effects, betas)| tell_trials(past, config, &learner, effects, betas));
+    let trees = models.iter().position(|model| *model == Model::Trees);
     (0..panel.len())
         .into_par_iter()
         .map(|i| {
             let demand = seen_demand(&panel.series(i));
-            let pooled = learned.as_ref().filter(|_| origins[i].count > 0).map(|effects| {
-                let beta = learner.series_beta(i, groups.of[i], effects);
-                learner.series(i, groups.of[i], effects, &beta)
-            });
-            let seen = seen_demand(&seen.series(i));
+            let pooled = taught.filter(|_| origins[i].count > 0);
+            let pooled = pooled
+                .map(|(effects, betas)| learner.series(i, groups.of[i], effects, &betas[i]));
+            let seen = seen_demand(&input.panel.series(i));
             let class = DemandClass::of(&demand);
             let asked = |model: Model| {
                 is_yardstick(model) || named.contains(&model) || tries(class, config.daily, model)
             };
-            let history =
-                History { demand: &demand, seasons: &config.seasons, pooled: pooled.as_ref() };
-            (class, Trial::run(&history, &seen, models, origins[i], asked))
+            let seasons = &config.seasons;
+            let pooled = pooled.as_ref();
+            let history = History { demand: &demand, seasons, pooled, trees: None };
+            let mut trial = Trial::run(&history, &seen, models, origins[i], asked);
+            if let Some((trees, told)) = trees.zip(told.as_ref()).filter(|_| asked(Model::Trees)) {
+                trial.tell(trees, &told[i], config.horizon_days);
+            }
+            (class, trial)
         })
         .collect()
+}
+
+/// What trees that were grown on the days before the first cutoffs would have said from each of
+/// them on.
+fn tell_trials(
+    past: &Past,
+    config: &ForecastConfig,
+    learner: &Learner,
+    effects: &Effects,
+    betas: &[Vec<f64>],
+) -> Option<Vec<Vec<f32>>> {
+    let board = Board::new(past.input, learner, effects, betas);
+    let (keys, steps) = (taught::keys(past.input), config.horizon_days);
+    let trees = TreesLearner::learn(&board, learner.ends, &keys, steps, &taught::trial_fit())?;
+    let origins: Vec<Vec<usize>> = past.origins.iter().map(Origins::ends).collect();
+    let mut told = trees.forecast(&board, &origins, steps);
+    taught::level(&mut told, &past.tried.whole_days);
+    Some(told)
 }
 
 /// What was learned about each category, for people: an event's effect holds what it shares with

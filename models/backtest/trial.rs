@@ -103,6 +103,15 @@ impl Trial {
         }
     }
 
+    /// Fills in what a learner of all series says: `horizon` values or more from each cutoff on,
+    /// `steps` apart. Nothing when there are none.
+    pub fn tell(&mut self, candidate: usize, means: &[f32], steps: usize) {
+        for (k, from) in means.chunks_exact(steps.max(1)).enumerate().take(self.origins.count) {
+            let horizon = self.origins.horizon;
+            self.means_mut(candidate, k).copy_from_slice(&from[..horizon]);
+        }
+    }
+
     /// Fills in a blend of those of its members that have a forecast.
     pub fn fill(&mut self, candidate: usize, blend: &Blend) {
         let weighty = |&m: &usize| blend.weights[m] > 0.0 && self.has(m);

@@ -65,20 +65,32 @@ impl Ensemble {
             .collect()
     }
 
-    /// Share that the pooled model has in it.
-    pub fn pooled_share(&self) -> f64 {
+    /// Share that a model has in it.
+    pub fn share(&self, of: Model) -> f64 {
         let total: f64 = self.parts.iter().map(|(_, weight)| weight).sum();
-        let pooled = self.parts.iter().filter(|(fitted, _)| fitted.model() == Model::Pooled);
-        pooled.map(|(_, weight)| weight).sum::<f64>() / total
+        let own = self.parts.iter().filter(|(fitted, _)| fitted.model() == of);
+        own.map(|(_, weight)| weight).sum::<f64>() / total
     }
 
-    /// Gives the pooled model tonight's factors, which start with its next step.
-    pub fn resume(&mut self, factors: &[f32]) {
+    /// Share of those that know of drivers by themselves.
+    pub fn pooled_share(&self) -> f64 {
+        self.share(Model::Pooled) + self.share(Model::Trees)
+    }
+
+    /// Gives the pooled models what they go on with, from their next step on. Without `means` there
+    /// is nothing to be had from the trees any more; whether something else remains is returned.
+    pub fn resume(&mut self, factors: &[f32], means: Option<&[f32]>) -> bool {
         for (fitted, _) in &mut self.parts {
-            if let FittedModel::Pooled(level) = fitted {
-                level.resume(factors.to_vec());
+            match fitted {
+                FittedModel::Pooled(level) => level.resume(factors.to_vec()),
+                FittedModel::Trees(ahead) => ahead.resume(means.unwrap_or_default().to_vec()),
+                _ => {}
             }
         }
+        if means.is_none_or(<[f32]>::is_empty) {
+            self.parts.retain(|(fitted, _)| fitted.model() != Model::Trees);
+        }
+        !self.parts.is_empty()
     }
 }
 

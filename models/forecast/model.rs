@@ -22,6 +22,7 @@ use super::seasonal_window_average::SeasonalWindowAverage;
 use super::ses::Ses;
 use super::theta::{Theta, Variant};
 use super::theta_steady::ThetaSteady;
+use super::trees::ahead::TreesAhead;
 use super::tsb::Tsb;
 use super::window_average::WindowAverage;
 use super::zero_inflated::ZeroInflated;
@@ -42,16 +43,18 @@ pub struct History<'a> {
     pub seasons: &'a [usize],
     /// What pooled learning says about the series' days and horizon, for [`Model::Pooled`].
     pub pooled: Option<&'a SeriesEffects>,
+    /// Means of the days after the history by [`crate::forecast::trees`], for [`Model::Trees`].
+    pub trees: Option<&'a [f32]>,
 }
 
 impl<'a> History<'a> {
     /// A daily history on its own, with a week for a season and without pooled effects.
     pub fn of(demand: &'a [f64]) -> History<'a> {
-        History { demand, seasons: &[SEASON_DAYS], pooled: None }
+        History { demand, seasons: &[SEASON_DAYS], pooled: None, trees: None }
     }
 
     pub fn with_seasons(demand: &'a [f64], seasons: &'a [usize]) -> History<'a> {
-        History { demand, seasons, pooled: None }
+        History { demand, seasons, pooled: None, trees: None }
     }
 
     /// Steps of the shortest season; 1 when there is none.
@@ -226,6 +229,7 @@ models! {
         Sba, "sba", 0, Croston, Croston::sba_if_intermittent;
         Tsb, "tsb", 2, Tsb, Tsb::fit;
         Pooled, "pooled", 2, PooledLevel, PooledLevel::fit;
+        Trees, "trees", 2, TreesAhead, TreesAhead::fit;
         CrostonClassic, "croston_classic", 0, Croston, Croston::classic;
         Adida, "adida", 1, Adida, Adida::fit;
         Imapa, "imapa", 1, Imapa, Imapa::fit;
@@ -263,6 +267,11 @@ impl Model {
         };
         let wanted = plain(text);
         Model::ALL.iter().copied().find(|model| plain(model.as_str()) == wanted)
+    }
+
+    /// Learns from all series together, and from what is known of the days of a calendar.
+    pub fn is_pooled(self) -> bool {
+        matches!(self, Model::Pooled | Model::Trees)
     }
 
     /// Combinations of other models' forecasts.

@@ -118,7 +118,7 @@ pub(super) fn freq(text: &str) -> Result<Freq, String> {
 /// The models of `--models`, each once.
 fn wanted(names: &[String], freq: Freq) -> anyhow::Result<Vec<Wanted>> {
     let usable =
-        |model: &Model| *model != Model::Launch && (freq == Freq::Day || *model != Model::Pooled);
+        |model: &Model| *model != Model::Launch && (freq == Freq::Day || !model.is_pooled());
     let all = || Model::ALL.iter().copied().filter(usable);
     let mut wanted = Vec::new();
     for name in names.iter().map(|name| name.trim()) {

@@ -9,13 +9,16 @@ use super::booster::{BoostConfig, Booster};
 use super::objective::Objective;
 use crate::calendar::Day;
 use crate::distribution::paths::{mix, unit};
+use crate::forecast::model::SEASON_DAYS;
 
 /// Days of history before an origin that is learned from, or forecast from.
 pub const ORIGIN_DAYS_MIN: usize = 14;
 /// Steps ahead that rows are made for; what lies beyond is forecast as the last of them.
 const STEPS_MAX: usize = 28;
 /// Fewer rows than this teach trees nothing that a regression does not know.
-const ROWS_MIN: usize = 5_000;
+const ROWS_MIN: usize = 10_000;
+/// Likewise, fewer series than this.
+const SERIES_MIN: usize = 50;
 /// Rows on which bins are cut.
 const EDGE_ROWS: usize = 100_000;
 /// Series whose rows are made by one task.
@@ -81,7 +84,8 @@ impl TreesLearner {
         config: &TreesConfig,
     ) -> Option<TreesLearner> {
         let lessons = lessons(board, ends, keys, horizon, config.rows_max);
-        if lessons.len() < ROWS_MIN {
+        let series = lessons.chunk_by(|a, b| a.series == b.series).count();
+        if lessons.len() < ROWS_MIN || series < SERIES_MIN {
             return None;
         }
         let features = board.names();
@@ -128,36 +132,37 @@ impl TreesLearner {
         series: &[usize],
         steps: usize,
     ) -> Vec<Vec<f32>> {
-        let width = self.features.len();
-        let (mut bins, mut bases) = (Vec::new(), Vec::new());
-        let (mut row, mut binned) = (Vec::with_capacity(width), vec![0; width]);
+        let asked = steps.min(STEPS_MAX);
+        let (mut row, mut binned) = (Vec::new(), vec![0; self.features.len()]);
+        let mut bins = Vec::new();
         let old = |i: usize| origins[i].first().is_some_and(|&first| first >= ORIGIN_DAYS_MIN);
         for &i in series.iter().filter(|&&i| old(i)) {
             let of = board.series(i);
             for &origin in &origins[i] {
-                for t in origin..origin + steps {
+                for t in origin..origin + asked {
                     of.row(origin, t, &mut row);
                     self.booster.edges().bin_row(&row, &mut binned);
                     bins.extend_from_slice(&binned);
-                    bases.push(board.base(i, origin, t));
                 }
             }
         }
-        let mut scores = vec![0.0; bases.len()];
+        let mut scores = vec![0.0; bins.len() / self.features.len()];
         self.booster.scores(&bins, &mut scores);
         let shift = (self.scale / board.scale).ln() as f32;
-        let means = bases.iter().zip(&scores).map(|(&base, &score)| {
-            let score = (score + shift).clamp(-LOG_SCORE_MAX, LOG_SCORE_MAX);
-            (base * f64::from(score).exp()) as f32
-        });
-        let mut means = means.collect::<Vec<f32>>().into_iter();
-        series
-            .iter()
-            .map(|&i| {
-                let count = if old(i) { origins[i].len() * steps } else { 0 };
-                means.by_ref().take(count).collect()
-            })
-            .collect()
+        let mut of_origins = scores.chunks_exact(asked.max(1));
+        let mut one = |i: usize| -> Vec<f32> {
+            let mut means = Vec::with_capacity(origins[i].len() * steps);
+            for &origin in &origins[i] {
+                let scores = of_origins.next().unwrap_or_default();
+                means.extend((0..steps).map(|step| {
+                    let score = scores[step_asked(step, asked)] + shift;
+                    let factor = f64::from(score.clamp(-LOG_SCORE_MAX, LOG_SCORE_MAX)).exp();
+                    (board.base(i, origin, origin + step) * factor) as f32
+                }));
+            }
+            means
+        };
+        series.iter().map(|&i| if old(i) { one(i) } else { Vec::new() }).collect()
     }
 
     /// Features by the share of the loss that splits on them took away, the most first.
@@ -169,6 +174,15 @@ impl TreesLearner {
         named.sort_by(|a, b| b.1.total_cmp(&a.1));
         named
     }
+}
+
+/// Steps beyond the last that was asked for take the correction of their weekday in its last week.
+fn step_asked(step: usize, asked: usize) -> usize {
+    if step < asked {
+        return step;
+    }
+    let week = SEASON_DAYS.min(asked);
+    asked - week + (step - asked) % week
 }
 
 /// Days to learn from, by series and day: all, or a sample that depends on the keys only.

@@ -3,8 +3,9 @@
 //! `bins` makes small whole numbers of features, `objective` says what is minimised, `grow` makes
 //! one tree and `booster` many. `life` follows each series without looking ahead, `groups` what
 //! series of one kind had in common, `board` makes features of both, and `learner` learns from
-//! them.
+//! them; `ahead` is what one series has of it.
 
+pub mod ahead;
 pub mod bins;
 pub mod board;
 pub mod booster;

@@ -94,7 +94,7 @@ pub(in crate::jobs) fn usual_seasons(freq: Freq, known: i64) -> Vec<usize> {
 
 /// Whose forecast a series has.
 #[derive(Clone, Copy)]
-enum Source {
+pub(super) enum Source {
     /// Place in the models' panel.
     Models(usize),
     /// Nothing of it was known: its category's.
@@ -153,14 +153,14 @@ pub fn forecast_window(table: &LongTable, plan: &Plan, cutoff: i64) -> anyhow::R
 }
 
 /// What was known at a cutoff, as the models take it.
-struct Built {
-    panel: Panel,
-    meta: Vec<SeriesMeta>,
+pub(super) struct Built {
+    pub panel: Panel,
+    pub meta: Vec<SeriesMeta>,
     /// Per series of the table.
-    sources: Vec<Source>,
+    pub sources: Vec<Source>,
 }
 
-fn build(table: &LongTable, cutoff: i64, unit: f64, horizon: usize) -> Built {
+pub(super) fn build(table: &LongTable, cutoff: i64, unit: f64, horizon: usize) -> Built {
     let panel = Panel { offsets: vec![0], horizon_days: horizon, ..Panel::default() };
     let mut builder = Builder { table, cutoff, unit, panel, meta: Vec::new(), members: Vec::new() };
     let sources: Vec<Source> = (0..table.len())

@@ -9,6 +9,8 @@ pub mod declare;
 pub mod draft;
 mod read;
 pub mod statics;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 

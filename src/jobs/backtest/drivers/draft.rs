@@ -132,9 +132,8 @@ impl Draft {
 
     /// Decides what the word `none` was.
     pub fn settle(&mut self) {
-        let nones = || self.values.iter().any(|&value| value == NONE);
         let instead = match self.form {
-            Form::Texts(_) if nones() => {
+            Form::Texts(_) if self.values.contains(&NONE) => {
                 self.labels.push(NONE_WORD.to_owned());
                 (self.labels.len() - 1) as f32
             }

@@ -151,6 +151,26 @@ fn drivers_of_a_category_and_of_the_panel_itself() {
 }
 
 #[test]
+fn parquet_has_types_of_its_own() {
+    use polars::prelude::{Column, DataFrame, ParquetWriter};
+    let desk = Desk::new(&[("panel.csv", PANEL)]);
+    let columns = vec![
+        Column::new("unique_id".into(), ["a", "b", "a"]),
+        Column::new("ds".into(), [2i32, 4, 3]),
+        Column::new("open".into(), [Some(true), Some(false), None]),
+        Column::new("heat".into(), [0.1f32, f32::NAN, 2.5]),
+        Column::new("count".into(), [7u8, 0, 255]),
+    ];
+    let mut frame = DataFrame::new(3, columns).expect("a frame");
+    let file = std::fs::File::create(desk.path("d.parquet")).expect("a file");
+    ParquetWriter::new(file).finish(&mut frame).expect("Parquet");
+    let table = desk.read(&["open", "count"], &["heat"], &Columns::default()).expect("a table");
+    let panel = build(&table, 3, 1.0, 1).panel;
+    assert_eq!(shown(&panel, 0), "open: . 1 . | .\nheat: . 0.1 2.5 | .\ncount: . 7 255 | .\n");
+    assert_eq!(shown(&panel, 1), "open: . | 0\nheat: . | .\ncount: . | 0\n");
+}
+
+#[test]
 fn a_panel_has_the_properties_of_its_own_series_only() {
     // `b` begins after the cutoff: its brand is no label of the panel.
     let statics = "unique_id,brand,size\nb,new,1.0\na,old,\nz,other,3\n";

@@ -30,6 +30,9 @@ fn run(desk: &Desk, panel: &str, files: &[(&str, String)], args: &str, out: &str
     desk.run(&input, out, &args)
 }
 
+/// Files by name, arguments and what is said of them.
+type Case<'a> = (&'a [(&'a str, &'a str)], &'a str, &'a str);
+
 fn check(files: &[(&str, &str)], args: &str, code: i32, said: &str) {
     let desk = Desk::open();
     let files: Vec<(&str, String)> =
@@ -47,7 +50,7 @@ fn what_is_not_declared_is_a_usage_error_that_names_it() {
     let city = [("d.csv", "city,ds,temp\nX,{0},1\n"), ("s.csv", "unique_id,city\ns0,X\ns1,Y\n")];
     let two = [("d.csv", "ds,temp\n{0},1\n"), ("e.csv", "ds,Temp\n{0},1\n")];
     let price = [("d.csv", "unique_id,ds,price\ns0,{0},1\n")];
-    let cases: &[(&[(&str, &str)], &str, &str)] = &[
+    let cases: &[Case] = &[
         (&d, "--drivers @d.csv", "neither --known nor --past names the columns plan, temp"),
         (&d, "--drivers @d.csv --known plan", "names the columns temp: say which"),
         (&d, "--drivers @d.csv --known plan,temp --past temp", "`temp` is declared by both"),

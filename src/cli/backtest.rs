@@ -10,7 +10,7 @@ use super::progress::Stages;
 use super::text::{self, Align, Style, Table};
 use crate::config::{Exit, Refused};
 use crate::export::format::percent;
-use crate::jobs::backtest::{self, BacktestConfig, Columns, Freq, Outcome};
+use crate::jobs::backtest::{self, BacktestConfig, Columns, Declared, DriverConfig, Freq, Outcome};
 use crate::sources::nearest;
 
 /// Longest horizon; beyond it a row a step and model is no longer something to look at.
@@ -63,6 +63,44 @@ pub struct BacktestArgs {
     fresh: bool,
     #[command(flatten)]
     columns: ColumnArgs,
+    #[command(flatten)]
+    drivers: DriverArgs,
+}
+
+#[derive(Args)]
+struct DriverArgs {
+    /// CSV or Parquet of more that is known of steps: the time column, one that says which series a
+    /// row belongs to (the series' name, columns of --static, or none for all), and drivers. May be
+    /// given several times.
+    #[arg(long, value_name = "FILE")]
+    drivers: Vec<PathBuf>,
+    /// CSV or Parquet with a row per series: its name and what does not change about it.
+    #[arg(long = "static", value_name = "FILE")]
+    statics: Option<PathBuf>,
+    /// Drivers whose future is known too: plans, calendars, forecasts as they were made.
+    #[arg(long, value_name = "COL", value_delimiter = ',')]
+    known: Vec<String>,
+    /// Drivers that are known only when they are over: anything that was measured.
+    #[arg(long, value_name = "COL", value_delimiter = ',')]
+    past: Vec<String>,
+    /// Country whose calendar touches all series, such as CN.
+    #[arg(long, value_name = "CC")]
+    country: Option<String>,
+}
+
+impl DriverArgs {
+    fn config(self) -> DriverConfig {
+        let names = |names: Vec<String>| -> Vec<String> {
+            let trimmed = names.iter().map(|name| name.trim().to_owned());
+            trimmed.filter(|name| !name.is_empty()).collect()
+        };
+        DriverConfig {
+            drivers: self.drivers,
+            statics: self.statics,
+            declared: Declared { known: names(self.known), past: names(self.past) },
+            country: self.country,
+        }
+    }
 }
 
 #[derive(Args)]
@@ -169,6 +207,7 @@ pub async fn run(global: &Global, args: BacktestArgs) -> anyhow::Result<Exit> {
         },
         models,
         columns: args.columns.columns(),
+        drivers: args.drivers.config(),
         fresh: args.fresh,
         threads: global.threads,
     };

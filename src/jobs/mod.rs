@@ -1,6 +1,7 @@
 //! What the service does: one file or folder per job, and what is due.
 
 pub mod backtest;
+mod calendars;
 pub mod demo;
 pub mod due;
 pub mod import;

@@ -4,11 +4,13 @@
 //! cutoff, `checkpoint` keeps finished windows, `write`, `scores` and `report` make the files.
 
 mod checkpoint;
+mod drivers;
 mod folder;
 pub(super) mod freq;
 mod outcome;
 pub(super) mod pieces;
 pub(super) mod read;
+mod rejections;
 pub(super) mod report;
 mod scores;
 pub(super) mod table;
@@ -25,8 +27,11 @@ use granary_models::forecast::model::Model;
 use serde::Serialize;
 
 use checkpoint::{Checkpoints, Shape, WindowFacts};
+use drivers::{FileTold, read_with};
 use windows::{Plan, forecast_window};
 
+pub use drivers::DriverConfig;
+pub use drivers::declare::Declared;
 pub(super) use folder::Unfinished;
 pub use freq::Freq;
 pub use outcome::{Outcome, Scores};
@@ -55,6 +60,8 @@ pub struct BacktestConfig {
     /// The seasonal naive is always run beside them.
     pub models: Vec<Wanted>,
     pub columns: Columns,
+    /// What is known beside the table.
+    pub drivers: DriverConfig,
     /// Forgets finished windows of an earlier run.
     pub fresh: bool,
     /// Worker threads of the numerical part; 0 takes every core.
@@ -76,6 +83,10 @@ struct Settings<'a> {
     align_ends: bool,
     models: Vec<&'a str>,
     columns: &'a Columns,
+    /// Digests of the files beside the table.
+    files: Vec<&'a str>,
+    declared: &'a Declared,
+    country: &'a Option<String>,
 }
 
 impl BacktestConfig {
@@ -90,7 +101,7 @@ impl BacktestConfig {
         wanted
     }
 
-    fn key(&self, digest: &str) -> anyhow::Result<String> {
+    fn key(&self, digest: &str, files: &[FileTold]) -> anyhow::Result<String> {
         let settings = Settings {
             version: env!("CARGO_PKG_VERSION"),
             build: build(),
@@ -104,6 +115,9 @@ impl BacktestConfig {
             align_ends: self.align_ends,
             models: self.wanted().into_iter().map(Wanted::as_str).collect(),
             columns: &self.columns,
+            files: files.iter().map(|told| told.blake3.as_str()).collect(),
+            declared: &self.drivers.declared,
+            country: &self.drivers.country,
         };
         Ok(blake3::hash(&serde_json::to_vec(&settings)?).to_hex().to_string())
     }
@@ -141,15 +155,15 @@ fn backtest(
     on_note: &(dyn Fn(&str) + Send + Sync),
 ) -> anyhow::Result<Outcome> {
     on_stage("reading");
-    let mut table = read_table(&config.input, config.freq, &config.columns, &|rows| {
-        on_stage(&format!("reading, {rows} rows"));
-    })?;
+    let mut table =
+        read_with(&config.input, config.freq, &config.columns, &config.drivers, on_stage)?;
     table.notes.iter().for_each(|note| on_note(note));
     if config.align_ends {
         table.align_ends();
         on_note("cutoffs lie before each series' own end");
     }
     let digest = crate::sources::digest(&config.input)?;
+    let files = config.drivers.files()?;
     let plan = Plan::new(
         &table,
         config.horizon,
@@ -159,6 +173,7 @@ fn backtest(
         config.partial_days,
         config.wanted(),
     )?;
+    drivers::look_ahead(&mut table, &plan).iter().for_each(|note| on_note(note));
     let shape = Shape {
         series: table.len(),
         models: plan.wanted.len(),
@@ -167,7 +182,7 @@ fn backtest(
     };
     let out = &config.out;
     std::fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
-    let key = config.key(&digest)?;
+    let key = config.key(&digest, &files)?;
     let (checkpoints, replaced) = Checkpoints::open(out, &key, shape, config.fresh)?;
     if replaced {
         on_note("the table, the arguments or the program changed: starting over");
@@ -186,7 +201,7 @@ fn backtest(
     on_stage("writing");
     checkpoints.put(FILES[1], |file| write::scores(file, &table, &plan, shape, &book))?;
     let name = crate::sources::file_name(&config.input);
-    let scores = Scores::new(&name, &digest, config, &table, &plan, &facts, &book);
+    let scores = Scores::new((&name, &digest), files, config, &table, &plan, &facts, &book);
     let json = serde_json::to_vec_pretty(&scores)?;
     checkpoints.put(FILES[2], |file| Ok(file.write_all(&json)?))?;
     let page = report::page(&scores, &table, &plan, &book)?;

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::BacktestConfig;
 use super::checkpoint::WindowFacts;
+use super::drivers::{DriverTold, FileTold, StaticTold};
 use super::freq::Freq;
 use super::read::Columns;
 use super::scores::ScoreBook;
@@ -40,6 +41,8 @@ pub struct Scores {
 pub struct Input {
     pub file: String,
     pub blake3: String,
+    /// The files of drivers and properties.
+    pub beside: Vec<FileTold>,
     pub series: usize,
     pub categories: usize,
     pub first: String,
@@ -61,6 +64,11 @@ pub struct Settings {
     pub mase_season: usize,
     pub models: Vec<&'static str>,
     pub columns: Columns,
+    /// What the models were given beside the panel.
+    pub drivers: Vec<DriverTold>,
+    pub statics: Vec<StaticTold>,
+    /// Whose calendar touches all series.
+    pub country: Option<String>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -116,8 +124,8 @@ impl ModelScores {
 
 impl Scores {
     pub(super) fn new(
-        file: &str,
-        digest: &str,
+        (file, digest): (&str, &str),
+        beside: Vec<FileTold>,
         config: &BacktestConfig,
         table: &LongTable,
         plan: &Plan,
@@ -133,6 +141,7 @@ impl Scores {
             input: Input {
                 file: file.to_owned(),
                 blake3: digest.to_owned(),
+                beside,
                 series: table.len(),
                 categories: table.categories.len(),
                 first: table.clock.text(table.first),
@@ -149,6 +158,9 @@ impl Scores {
                 mase_season: plan.score_season(),
                 models: names.clone(),
                 columns: config.columns.clone(),
+                drivers: table.extras.told.clone(),
+                statics: table.extras.statics_told(),
+                country: config.drivers.country.as_deref().map(str::to_ascii_uppercase),
             },
             windows: windows
                 .map(|((&cutoff, facts), group)| WindowScores {

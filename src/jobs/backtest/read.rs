@@ -8,10 +8,15 @@ use std::path::Path;
 use anyhow::Context;
 use serde::Serialize;
 
+use super::drivers::declare::Declared;
+use super::drivers::draft::Draft;
 use super::freq::Freq;
-use super::table::{Gathered, LongTable, settle};
-use crate::config::{Exit, Problem, Refused, RejectCode};
-use crate::sources::{Cell, Chunk, Limits, nearest, open_table, parse, write_cell};
+use super::rejections::{Rejections, Wrong};
+use super::table::{Gathered, LongTable, Origin, settle};
+use crate::config::{Exit, Refused};
+use crate::sources::{
+    Cell, Chunk, ChunkReader, Limits, file_name, nearest, open_table, parse, write_cell,
+};
 
 /// A row group of an analyst's own file may be larger than one of an upstream's.
 pub(in crate::jobs) const ROW_GROUP_BYTES_MAX: u64 = 4 << 30;
@@ -19,10 +24,8 @@ const TEXT_BYTES_MAX: usize = 1_000;
 /// Demand above this is no quantity to the models.
 const Y_MAX: f64 = 1e15;
 const PRICE_MAX: f64 = 1e12;
-/// Rejected rows that are told; the others are counted.
-const REJECTIONS_TOLD: usize = 5;
 /// Words that a cell without a value may hold, in any case.
-const NULL_WORDS: [&str; 6] = ["nan", "na", "n/a", "<na>", "null", "none"];
+pub(super) const NULL_WORDS: [&str; 6] = ["nan", "na", "n/a", "<na>", "null", "none"];
 
 /// Which column is what. A column that is named after its default may be absent where it is
 /// optional.
@@ -64,7 +67,17 @@ struct Places {
     category: Option<usize>,
     promo: Option<usize>,
     price: Option<usize>,
+    /// Columns that are drivers of no meaning of their own.
+    drivers: Vec<usize>,
     unused: Vec<String>,
+}
+
+/// What is said of the panel's columns beside their names.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Beside<'a> {
+    pub declared: Option<&'a Declared>,
+    /// The category may be absent: another file has it.
+    pub category: bool,
 }
 
 pub(in crate::jobs) fn rejected(message: String) -> anyhow::Error {
@@ -72,7 +85,7 @@ pub(in crate::jobs) fn rejected(message: String) -> anyhow::Error {
 }
 
 impl Places {
-    fn find(headers: &[String], columns: &Columns) -> anyhow::Result<Places> {
+    fn find(headers: &[String], columns: &Columns, beside: Beside) -> anyhow::Result<Places> {
         let place = |name: &str| {
             let exact = headers.iter().position(|header| header == name);
             exact.or_else(|| headers.iter().position(|header| header.eq_ignore_ascii_case(name)))
@@ -93,7 +106,8 @@ impl Places {
             if columns.ignore.iter().any(|ignored| ignored.eq_ignore_ascii_case(name)) {
                 return Ok(None);
             }
-            if name != usual { required(name, flag).map(Some) } else { Ok(found) }
+            let elsewhere = beside.category && name == columns.category;
+            if name != usual && !elsewhere { required(name, flag).map(Some) } else { Ok(found) }
         };
         let mut places = Places {
             id: required(&columns.id, "--id-col")?,
@@ -103,8 +117,13 @@ impl Places {
             category: optional(&columns.category, &usual.category, "--category-col")?,
             promo: optional(&columns.promo, &usual.promo, "--promo-col")?,
             price: optional(&columns.price, &usual.price, "--price-col")?,
+            drivers: Vec::new(),
             unused: Vec::new(),
         };
+        let is_driver = |at: &usize| {
+            beside.declared.is_some_and(|declared| declared.of(&headers[*at]).is_some())
+        };
+        places.drivers = (0..headers.len()).filter(is_driver).collect();
         let used = places.used();
         let mut once = used.clone();
         once.dedup();
@@ -122,7 +141,7 @@ impl Places {
     fn used(&self) -> Vec<usize> {
         let optional = [self.available, self.category, self.promo, self.price];
         let mut used = vec![self.id, self.time, self.target];
-        used.extend(optional.into_iter().flatten());
+        used.extend(optional.into_iter().flatten().chain(self.drivers.iter().copied()));
         used.sort_unstable();
         used
     }
@@ -138,29 +157,44 @@ pub fn read_table(
     columns: &Columns,
     on_rows: &dyn Fn(u64),
 ) -> anyhow::Result<LongTable> {
+    read_panel(path, freq, columns, Beside::default(), on_rows)
+}
+
+/// As [`read_table`], with columns that are declared to be drivers.
+///
+/// # Errors
+/// As [`read_table`].
+pub fn read_panel(
+    path: &Path,
+    freq: Freq,
+    columns: &Columns,
+    beside: Beside,
+    on_rows: &dyn Fn(u64),
+) -> anyhow::Result<LongTable> {
     let name = path.display().to_string();
-    std::fs::metadata(path).with_context(|| format!("cannot read {name}"))?;
-    let limits = Limits { unpacked_bytes: ROW_GROUP_BYTES_MAX, ..Limits::default() };
-    let mut reader = unbroken(&name, || open_table(path, &limits))?;
+    let mut reader = opened(path)?;
     let headers = reader.headers().to_vec();
-    let places = Places::find(&headers, columns)?;
+    let places = Places::find(&headers, columns, beside)?;
     let mut wanted = vec![false; headers.len()];
     places.used().into_iter().for_each(|at| wanted[at] = true);
     reader.select(wanted);
     let mut rows = Rows::new(freq, &headers, places);
+    let known = |at: usize| beside.declared.and_then(|declared| declared.of(&headers[at]));
+    for &at in &rows.places.drivers {
+        let draft = known(at).map(|known| Draft::new(&headers[at], known));
+        rows.gathered.drivers.extend(draft);
+    }
     while let Some(chunk) = unbroken(&name, || reader.next_chunk())? {
         rows.take(&chunk);
         on_rows(rows.read);
     }
-    if rows.wrong > 0 {
-        let told = rows.told.join("\n  ");
-        return Err(rejected(format!("{name}: rejected rows: {}\n  {told}", rows.wrong)));
-    }
+    rows.rejections.check(&name)?;
     if rows.read == 0 {
         return Err(rejected(format!("{name} has no rows")));
     }
     let unused = std::mem::take(&mut rows.places.unused);
-    let mut table = settle(rows.gathered, freq).map_err(|error| {
+    let from = Origin { file: &file_name(path), id: &headers[rows.places.id] };
+    let mut table = settle(rows.gathered, freq, from).map_err(|error| {
         let exit = error.downcast_ref::<Refused>().map_or(Exit::Failed, |refused| refused.exit);
         Refused::new(exit, format!("{name}: {error}"))
     })?;
@@ -168,6 +202,17 @@ pub fn read_table(
         table.notes.push(format!("columns that are not used: {}", unused.join(", ")));
     }
     Ok(table)
+}
+
+/// A file as the table that it is.
+///
+/// # Errors
+/// A file that is not there, or is none.
+pub(super) fn opened(path: &Path) -> anyhow::Result<Box<dyn ChunkReader>> {
+    let name = path.display().to_string();
+    std::fs::metadata(path).with_context(|| format!("cannot read {name}"))?;
+    let limits = Limits { unpacked_bytes: ROW_GROUP_BYTES_MAX, ..Limits::default() };
+    unbroken(&name, || open_table(path, &limits))
 }
 
 /// A broken Parquet file may end its decoder by a panic; here it is one more file that cannot be
@@ -207,13 +252,9 @@ struct Rows<'a> {
     /// Row in which a series' category was first said.
     said_in: Vec<u32>,
     read: u64,
-    wrong: u64,
-    told: Vec<String>,
+    rejections: Rejections,
     text: String,
 }
-
-/// A cell that cannot be taken: its column and what is wrong with it.
-type Wrong = (usize, String);
 
 struct Taken {
     label: i64,
@@ -240,8 +281,7 @@ impl<'a> Rows<'a> {
             by_category: HashMap::new(),
             said_in: Vec::new(),
             read: 0,
-            wrong: 0,
-            told: Vec::new(),
+            rejections: Rejections::default(),
             text: String::new(),
         }
     }
@@ -251,31 +291,32 @@ impl<'a> Rows<'a> {
             self.read += 1;
             let number = chunk.row_numbers[row];
             if let Some(problem) = chunk.bad.get(&row) {
-                self.reject(format!("row {number}: {}", problem.reason));
+                self.rejections.row(number, &problem.reason);
                 continue;
             }
             let taken = self.cells(chunk, row).and_then(|taken| {
                 let series = self.series(chunk, row, number)?;
+                self.drivers(chunk, row, number)?;
                 Ok((series, taken))
             });
             match taken {
                 Ok((series, taken)) => self.push(series, number, taken),
                 Err((column, why)) => {
-                    self.text.clear();
-                    write_cell(chunk.columns[column].get(row), &mut self.text);
-                    let value = Problem::new(RejectCode::OutOfRange, &self.text, "").value;
-                    let header = &self.headers[column];
-                    self.reject(format!("row {number}, column `{header}`: {value:?}: {why}"));
+                    let cell = chunk.columns[column].get(row);
+                    self.rejections.cell(number, &self.headers[column], cell, &why);
                 }
             }
         }
     }
 
-    fn reject(&mut self, message: String) {
-        self.wrong += 1;
-        if self.told.len() < REJECTIONS_TOLD {
-            self.told.push(message);
+    /// Takes the drivers of a row, which is the last that is done with it: a row that is rejected
+    /// leaves columns of uneven length behind, but then there is no table either.
+    fn drivers(&mut self, chunk: &Chunk, row: usize, number: u32) -> Result<(), Wrong> {
+        for (&at, draft) in self.places.drivers.iter().zip(&mut self.gathered.drivers) {
+            let value = draft.value(chunk.columns[at].get(row), number);
+            draft.values.push(value.map_err(|why| (at, why))?);
         }
+        Ok(())
     }
 
     fn push(&mut self, series: u32, number: u32, taken: Taken) {
@@ -381,7 +422,7 @@ pub(in crate::jobs) fn cell_text<'a>(cell: Cell<'a>, scratch: &'a mut String) ->
     }
 }
 
-fn check_text(text: &str) -> Result<(), String> {
+pub(super) fn check_text(text: &str) -> Result<(), String> {
     if text.len() > TEXT_BYTES_MAX {
         return Err(format!("{} bytes; at most {TEXT_BYTES_MAX} are a name", text.len()));
     }

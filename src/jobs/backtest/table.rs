@@ -5,6 +5,8 @@ use std::ops::Range;
 use rayon::prelude::*;
 use serde::Serialize;
 
+use super::drivers::draft::Draft;
+use super::drivers::{Extras, block::DriverBlock};
 use super::freq::{self, Clock, Freq};
 use crate::config::{Exit, Refused};
 
@@ -36,6 +38,14 @@ impl Books {
     }
 }
 
+/// Where rows come from.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin<'a> {
+    pub file: &'a str,
+    /// The column of the series' names.
+    pub id: &'a str,
+}
+
 /// Rows as they were read, in the file's order.
 #[derive(Default)]
 pub struct Gathered {
@@ -52,6 +62,8 @@ pub struct Gathered {
     pub available: Option<Vec<f32>>,
     pub promo: Option<Vec<f32>>,
     pub price: Option<Vec<f32>>,
+    /// Columns that the analyst declared to be drivers, a value per row.
+    pub drivers: Vec<Draft>,
 }
 
 /// Many series by id, the rows of each by step.
@@ -79,6 +91,8 @@ pub struct LongTable {
     pub moved: Vec<i64>,
     pub books: Books,
     pub notes: Vec<String>,
+    /// What else is known of series and steps.
+    pub extras: Extras,
 }
 
 impl LongTable {
@@ -138,7 +152,7 @@ fn rejected(message: String) -> anyhow::Error {
 ///
 /// # Errors
 /// The first place at which the rows are no series of this frequency.
-pub fn settle(mut rows: Gathered, freq: Freq) -> anyhow::Result<LongTable> {
+pub fn settle(mut rows: Gathered, freq: Freq, from: Origin) -> anyhow::Result<LongTable> {
     sort_names(&mut rows);
     sort_rows(&mut rows);
     let offsets = offsets(&rows.series, rows.names.len());
@@ -163,7 +177,8 @@ pub fn settle(mut rows: Gathered, freq: Freq) -> anyhow::Result<LongTable> {
         gaps,
         future: step.iter().filter(|&&step| step > last).count() as u64,
     };
-    Ok(LongTable {
+    let drivers = std::mem::take(&mut rows.drivers);
+    let mut table = LongTable {
         moved: vec![0; rows.names.len()],
         clock,
         ids: rows.names,
@@ -179,7 +194,13 @@ pub fn settle(mut rows: Gathered, freq: Freq) -> anyhow::Result<LongTable> {
         last,
         notes: notes(&books),
         books,
-    })
+        extras: Extras::default(),
+    };
+    if !drivers.is_empty() {
+        let block = DriverBlock::of_rows(&table, drivers, from);
+        table.extras.take(block, &mut table.notes);
+    }
+    Ok(table)
 }
 
 fn notes(books: &Books) -> Vec<String> {
@@ -234,6 +255,7 @@ fn sort_rows(rows: &mut Gathered) {
     for column in [&mut rows.available, &mut rows.promo, &mut rows.price].into_iter().flatten() {
         permute(column, &order);
     }
+    rows.drivers.iter_mut().for_each(|draft| permute(&mut draft.values, &order));
 }
 
 fn offsets(series: &[u32], count: usize) -> Vec<usize> {

@@ -7,6 +7,8 @@ use granary_models::forecast::drivers::{ForecastInput, Region, SeriesMeta};
 use granary_models::forecast::sku_forecast::SkuForecast;
 use granary_models::series::Panel;
 
+use super::drivers::block::{self, Member};
+use super::drivers::statics;
 use super::freq::Freq;
 use super::table::LongTable;
 use crate::config::{Exit, Refused};
@@ -92,7 +94,7 @@ pub(in crate::jobs) fn usual_seasons(freq: Freq, known: i64) -> Vec<usize> {
 
 /// Whose forecast a series has.
 #[derive(Clone, Copy)]
-enum Source {
+pub(super) enum Source {
     /// Place in the models' panel.
     Models(usize),
     /// Nothing of it was known: its category's.
@@ -126,20 +128,41 @@ impl Window {
     }
 }
 
-/// Forecasts from what was known at a cutoff. Of the steps after it only promotions and prices are
-/// read.
+/// Forecasts from what was known at a cutoff. Of the steps after it only promotions, prices and
+/// drivers that are declared to be known ahead are read.
 ///
 /// # Errors
 /// When the models refuse the panel, which would be a fault of this program.
 pub fn forecast_window(table: &LongTable, plan: &Plan, cutoff: i64) -> anyhow::Result<Window> {
     let unit = unit(table, cutoff);
-    let mut builder = Builder {
-        table,
-        cutoff,
-        unit,
-        panel: Panel { offsets: vec![0], horizon_days: plan.horizon, ..Panel::default() },
-        meta: Vec::new(),
+    let Built { panel, meta, sources } = build(table, cutoff, unit, plan.horizon);
+    let events = table.extras.events.clone();
+    let input = ForecastInput {
+        panel: &panel,
+        meta: &meta,
+        categories: &table.categories,
+        regions: &[Region { events, weather: None }],
     };
+    let forecasts = if meta.is_empty() {
+        Vec::new()
+    } else {
+        forecast_by(&input, &plan.forecast, &plan.wanted)?
+    };
+    let fallbacks = fallbacks(table, cutoff, unit, plan.horizon);
+    Ok(Window { unit, sources, forecasts, fallbacks })
+}
+
+/// What was known at a cutoff, as the models take it.
+pub(super) struct Built {
+    pub panel: Panel,
+    pub meta: Vec<SeriesMeta>,
+    /// Per series of the table.
+    pub sources: Vec<Source>,
+}
+
+pub(super) fn build(table: &LongTable, cutoff: i64, unit: f64, horizon: usize) -> Built {
+    let panel = Panel { offsets: vec![0], horizon_days: horizon, ..Panel::default() };
+    let mut builder = Builder { table, cutoff, unit, panel, meta: Vec::new(), members: Vec::new() };
     let sources: Vec<Source> = (0..table.len())
         .map(|series| {
             if is_known(table, series, cutoff) {
@@ -150,20 +173,11 @@ pub fn forecast_window(table: &LongTable, plan: &Plan, cutoff: i64) -> anyhow::R
             }
         })
         .collect();
-    let Builder { panel, meta, .. } = builder;
-    let input = ForecastInput {
-        panel: &panel,
-        meta: &meta,
-        categories: &table.categories,
-        regions: &[Region::default()],
-    };
-    let forecasts = if meta.is_empty() {
-        Vec::new()
-    } else {
-        forecast_by(&input, &plan.forecast, &plan.wanted)?
-    };
-    let fallbacks = fallbacks(table, cutoff, unit, plan.horizon);
-    Ok(Window { unit, sources, forecasts, fallbacks })
+    let Builder { mut panel, meta, members, .. } = builder;
+    let extras = &table.extras;
+    panel.columns = block::columns(table, &extras.blocks, &panel, &members);
+    panel.statics = statics::of_members(&extras.statics, members.iter().map(|of| of.series));
+    Built { panel, meta, sources }
 }
 
 /// Whether a series has a value on a step with something to sell.
@@ -199,6 +213,7 @@ struct Builder<'a> {
     unit: f64,
     panel: Panel,
     meta: Vec<SeriesMeta>,
+    members: Vec<Member>,
 }
 
 impl Builder<'_> {
@@ -219,6 +234,7 @@ impl Builder<'_> {
             self.panel.available[at] = table.availability(row);
         }
         self.panel.offsets.push(from + length);
+        self.members.push(Member { series, first });
         self.push_drivers(series, first, length + self.panel.horizon_days);
         self.meta.push(SeriesMeta {
             key: stable_hash(&table.ids[series]),
@@ -301,6 +317,7 @@ pub(in crate::jobs) fn stable_hash(id: &str) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::drivers::Extras;
     use super::super::freq::Clock;
     use super::super::table::Books;
     use super::*;
@@ -322,6 +339,7 @@ mod tests {
             first: 0,
             books: Books::default(),
             notes: Vec::new(),
+            extras: Extras::default(),
         }
     }
 
@@ -346,7 +364,8 @@ mod tests {
         let unknown = f32::NAN;
         let table = table(&[1.0; 6], &[unknown, 2.0, unknown, 4.0, 8.0, unknown]);
         let panel = Panel { offsets: vec![0], horizon_days: 2, ..Panel::default() };
-        let mut builder = Builder { table: &table, cutoff: 3, unit: 1.0, panel, meta: Vec::new() };
+        let (meta, members) = (Vec::new(), Vec::new());
+        let mut builder = Builder { table: &table, cutoff: 3, unit: 1.0, panel, meta, members };
         builder.push(0);
         // Of the prices up to the cutoff, 2 and 4, the upper middle one is usual.
         assert_eq!(builder.panel.price_ratio, [1.0, 0.5, 0.5, 1.0, 2.0, 2.0]);

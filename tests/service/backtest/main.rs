@@ -1,6 +1,7 @@
 //! `granary backtest`: what becomes of odd tables, that nothing leaks from the future, that scores
 //! are the shared scorer's, and that a killed run goes on.
 
+mod drivers;
 mod errors;
 mod reading;
 mod resume;

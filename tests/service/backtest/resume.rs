@@ -71,6 +71,35 @@ fn other_arguments_or_another_table_start_over() {
 }
 
 #[test]
+fn other_drivers_start_over() {
+    let desk = Desk::open();
+    let small = daily(24, 180, |series, day| demand(series, day).to_string());
+    let input = desk.file("panel.csv", &small);
+    let rows = |value: i32| format!("ds,a,b\n2024-01-01,{value},2\n");
+    let args = |declared: &str| {
+        let path = desk.path("drivers.csv");
+        format!("{ARGS} --drivers {} {declared}", path.display())
+    };
+    let declared = "--known a --past b";
+    for (value, then, over) in [
+        (1, declared, false),
+        (2, declared, true),
+        (1, "--known a,b", true),
+        (1, "--known a --past b --country CN", true),
+    ] {
+        desk.file("drivers.csv", &rows(1));
+        killed(&desk, &input, "out", &args(declared));
+        desk.file("drivers.csv", &rows(value));
+        let output = desk.run(&input, "out", &args(then));
+        let told = stderr(&output);
+        assert!(output.status.success(), "{told}");
+        assert_eq!(told.contains("starting over"), over, "{then} {value}: {told}");
+        assert_eq!(told.contains("an earlier run had finished"), !over, "{then} {value}: {told}");
+        std::fs::remove_dir_all(desk.path("out")).expect("a folder");
+    }
+}
+
+#[test]
 fn two_runs_do_not_write_to_one_folder() {
     let desk = Desk::open();
     let input =

@@ -27,6 +27,9 @@ use crate::series::Panel;
 /// A memory that knows a smaller share of the series is of another panel.
 const KNOWN_SHARE_MIN: f64 = 0.8;
 
+/// Who knows the next days best may not know the last ones best.
+const BLEND_STAGES: usize = 3;
+
 /// How a panel is forecast.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ForecastConfig {
@@ -74,6 +77,11 @@ impl ForecastConfig {
         } else {
             self.horizon_days.div_ceil(4)
         }
+    }
+
+    /// Steps of the horizon that share the weights of a blend.
+    pub(super) fn blend_steps(&self) -> usize {
+        self.horizon_days.div_ceil(BLEND_STAGES).max(1)
     }
 
     /// The portfolio without what needs a calendar when there is none.

@@ -54,7 +54,7 @@ pub fn refit<T>(
     let origins = origins(input.panel, config);
     let tried = config.partial.training(input.panel, config.season(), |i| origins[i].ends());
     let past = Past { input, tried: &tried, origins: &origins };
-    let mut trials = run_trials(&past, config, &models, &named, &groups, features);
+    let (mut trials, tried_trees) = run_trials(&past, config, &models, &named, &groups, features);
     let members = stack_members(&models, &usable);
     let series = trials.par_iter_mut().zip(&tried.whole_days);
     series.for_each(|((_, trial), level)| trial.scale(&models, *level));
@@ -66,7 +66,7 @@ pub fn refit<T>(
         .map(|&class| median_blend(&models, &usable, class, config.daily))
         .collect();
     let (losses, dispersion, weighted) =
-        try_blends(input, &models, &members, &median, config.daily, &mut trials);
+        try_blends(input, &models, &members, &median, config, &mut trials);
     let judge = Judge { panel: input.panel, models: &models, trials: &trials };
     let ends: Vec<usize> = (0..input.panel.len()).map(|i| input.panel.series(i).len()).collect();
     let learner =
@@ -78,7 +78,7 @@ pub fn refit<T>(
     let needed = named.contains(&Model::Trees) || earned(&models, &weighted);
     let trees = learned
         .filter(|_| needed)
-        .and_then(|learned| last_trees(input, config, learned, &training));
+        .and_then(|learned| last_trees(input, config, learned, &training, tried_trees.as_ref()));
     let settled = Settled {
         input,
         training: &training,
@@ -215,7 +215,7 @@ fn try_blends(
     models: &[Model],
     members: &[usize],
     median: &[Blend],
-    daily: bool,
+    config: &ForecastConfig,
     trials: &mut [(DemandClass, Trial)],
 ) -> (Vec<Losses>, PerClass<f64>, Vec<Blend>) {
     let (weighted, others): (Vec<usize>, Vec<usize>) =
@@ -233,7 +233,7 @@ fn try_blends(
     let judge = Judge { panel: input.panel, models, trials: &*trials };
     judge.class_dispersions(&others, &mut dispersion);
     judge.losses(&others, &dispersion, &mut losses);
-    let blends = stacked(&judge, members, daily);
+    let blends = stacked(&judge, members, config.daily, config.blend_steps());
     for &c in &weighted {
         trials.par_iter_mut().for_each(|(class, trial)| trial.fill(c, &blends[*class as usize]));
     }
@@ -308,7 +308,7 @@ fn median_blend(models: &[Model], portfolio: &[Model], class: DemandClass, daily
             && !echoes(*model)
     };
     let weights = models.iter().map(|model| f64::from(u8::from(is_member(model)))).collect();
-    Blend { rule: Rule::Median, weights }
+    Blend::even(Rule::Median, weights)
 }
 
 /// Which series learn together.
@@ -337,7 +337,7 @@ fn learns(models: &[Model]) -> bool {
 /// refit asks again.
 fn earned(models: &[Model], weighted: &[Blend]) -> bool {
     let trees = models.iter().position(|model| *model == Model::Trees);
-    trees.is_some_and(|trees| weighted.iter().any(|blend| blend.weights[trees] > 0.0))
+    trees.is_some_and(|trees| weighted.iter().any(|blend| blend.has(trees)))
 }
 
 /// The trees for the nights to come, and what they say tonight.
@@ -346,11 +346,13 @@ fn last_trees(
     config: &ForecastConfig,
     (learner, effects): (&Learner, &Effects),
     training: &Training,
+    tried: Option<&TreesLearner>,
 ) -> Option<(TreesLearner, TreesTonight)> {
     let betas = taught::betas(learner, effects, input);
     let board = Board::new(input, learner, effects, &betas);
     let (keys, steps) = (taught::keys(input), config.horizon_days);
-    let trees = TreesLearner::learn(&board, learner.ends, &keys, steps, &taught::last_fit())?;
+    let trees =
+        TreesLearner::learn(&board, learner.ends, &keys, steps, &taught::last_fit(), tried)?;
     let tonight = TreesTonight::ask(&trees, &board, &training.whole_days, steps);
     Some((trees, tonight))
 }
@@ -382,7 +384,7 @@ fn run_trials(
     named: &[Model],
     groups: &Groups,
     features: &Features,
-) -> Vec<(DemandClass, Trial)> {
+) -> (Vec<(DemandClass, Trial)>, Option<TreesLearner>) {
     let Past { input, tried, origins } = *past;
     let panel = &*tried.panel;
     let last = (0..panel.len()).map(|i| panel.series(i).end()).max().unwrap_or_default();
@@ -398,17 +400,18 @@ fn run_trials(
     let effects = (learns(models) && cut.is_some()).then(|| learner.learn());
     let betas = effects.as_ref().map(|effects| taught::betas(&learner, effects, input));
     let taught = effects.as_ref().zip(betas.as_ref());
-    let told = taught
+    let (grown, told) = taught
         .filter(|_| models.contains(&Model::Trees))
-        .and_then(|(effects, betas)| tell_trials(past, config, &learner, effects, betas));
+        .and_then(|(effects, betas)| tell_trials(past, config, &learner, effects, betas))
+        .unzip();
     let trees = models.iter().position(|model| *model == Model::Trees);
-    (0..panel.len())
+    let trials = (0..panel.len())
         .into_par_iter()
         .map(|i| {
             let demand = seen_demand(&panel.series(i));
             let pooled = taught.filter(|_| origins[i].count > 0);
-            let pooled = pooled
-                .map(|(effects, betas)| learner.series(i, groups.of[i], effects, &betas[i]));
+            let pooled =
+                pooled.map(|(effects, betas)| learner.series(i, groups.of[i], effects, &betas[i]));
             let seen = seen_demand(&input.panel.series(i));
             let class = DemandClass::of(&demand);
             let asked = |model: Model| {
@@ -423,7 +426,8 @@ fn run_trials(
             }
             (class, trial)
         })
-        .collect()
+        .collect();
+    (trials, grown)
 }
 
 /// What trees that were grown on the days before the first cutoffs would have said from each of
@@ -434,14 +438,15 @@ fn tell_trials(
     learner: &Learner,
     effects: &Effects,
     betas: &[Vec<f64>],
-) -> Option<Vec<Vec<f32>>> {
+) -> Option<(TreesLearner, Vec<Vec<f32>>)> {
     let board = Board::new(past.input, learner, effects, betas);
     let (keys, steps) = (taught::keys(past.input), config.horizon_days);
-    let trees = TreesLearner::learn(&board, learner.ends, &keys, steps, &taught::trial_fit())?;
+    let trees =
+        TreesLearner::learn(&board, learner.ends, &keys, steps, &taught::trial_fit(), None)?;
     let origins: Vec<Vec<usize>> = past.origins.iter().map(Origins::ends).collect();
     let mut told = trees.forecast(&board, &origins, steps);
     taught::level(&mut told, &past.tried.whole_days);
-    Some(told)
+    Some((trees, told))
 }
 
 /// What was learned about each category, for people: an event's effect holds what it shares with

@@ -13,6 +13,8 @@ const SERIES_MAX: usize = 8_000;
 const EQUAL_SERIES: f64 = 10.0;
 /// All classes together speak in each class as loudly as so many series.
 const ALL_CLASSES_SERIES: f64 = 30.0;
+/// All stages of the horizon together speak in each as loudly as so many series.
+const ALL_STAGES_SERIES: f64 = 100.0;
 /// An error counts up to so many mean errors of its series.
 const ERROR_MAX: f64 = 5.0;
 /// Stock is bought for about so many days at once. Over them independent errors grow with the root
@@ -31,30 +33,96 @@ struct Products {
     series: f64,
 }
 
-/// A blend per class, with a weight per candidate.
-pub fn stacked(judge: &Judge, members: &[usize], daily: bool) -> Vec<Blend> {
+/// A blend per class, with a weight per candidate and stage of the horizon of `stage_steps` steps.
+pub fn stacked(judge: &Judge, members: &[usize], daily: bool, stage_steps: usize) -> Vec<Blend> {
     let n = members.len();
     let tried = |class: usize, c: usize| tries(DemandClass::ALL[class], daily, judge.models[c]);
-    let mut classes = vec![Products::new(n); DemandClass::ALL.len()];
+    let horizon = judge.trials.iter().map(|(_, trial)| trial.origins.horizon).max().unwrap_or(1);
+    let stages = horizon.div_ceil(stage_steps).max(1);
+    let mut classes = vec![vec![Products::new(n); stages]; DemandClass::ALL.len()];
     let stride = judge.trials.len().div_ceil(SERIES_MAX).max(1);
     for i in (0..judge.trials.len()).step_by(stride) {
         let class = judge.trials[i].0 as usize;
-        classes[class].add_series(judge, members, i, |c| tried(class, c));
-    }
-    let mut all = Products::new(n);
-    classes.iter().for_each(|class| all.merge(class, 1.0));
-    let share = ALL_CLASSES_SERIES / all.series.max(ALL_CLASSES_SERIES);
-    let blend = |(class, products): (usize, &Products)| {
-        let mut products = products.clone();
-        products.merge(&all, share);
-        let mut weights = vec![0.0; judge.models.len()];
-        for (&member, weight) in members.iter().zip(products.weights()) {
-            let enough = weight >= WEIGHT_MIN && tried(class, member);
-            weights[member] = if enough { weight } else { 0.0 };
+        let days = errors_of(judge, members, i, |c| tried(class, c));
+        for (stage, products) in classes[class].iter_mut().enumerate() {
+            let last = stage + 1 == stages;
+            let within = |step: usize| {
+                let of = step / stage_steps;
+                of == stage || (last && of > stage)
+            };
+            products.add(days.iter().filter(|(step, _)| within(*step)).map(|(_, errors)| errors));
         }
-        Blend { rule: Rule::Weighted, weights }
+    }
+    let total = |of: &[&Products]| {
+        let mut total = Products::new(n);
+        of.iter().for_each(|products| total.merge(products, 1.0));
+        total
+    };
+    let of_stage: Vec<Products> = (0..stages)
+        .map(|stage| total(&classes.iter().map(|class| &class[stage]).collect::<Vec<_>>()))
+        .collect();
+    let blend = |(class, own): (usize, &Vec<Products>)| {
+        let whole = total(&own.iter().collect::<Vec<_>>());
+        let weights = own.iter().zip(&of_stage).map(|(own, all)| {
+            let mut products = own.clone();
+            products.merge(all, share_of(ALL_CLASSES_SERIES, all.series));
+            if stages > 1 {
+                products.merge(&whole, share_of(ALL_STAGES_SERIES, whole.series));
+            }
+            let mut weights = vec![0.0; judge.models.len()];
+            for (&member, weight) in members.iter().zip(products.weights()) {
+                let enough = weight >= WEIGHT_MIN && tried(class, member);
+                weights[member] = if enough { weight } else { 0.0 };
+            }
+            weights
+        });
+        Blend { rule: Rule::Weighted, stage_steps, weights: weights.collect() }
     };
     classes.iter().enumerate().map(blend).collect()
+}
+
+/// The share at which sums of `series` series speak as loudly as `wanted` of them.
+fn share_of(wanted: f64, series: f64) -> f64 {
+    wanted / series.max(wanted)
+}
+
+/// Steps and errors of the members on the scored days of one series, in units of their mean.
+///
+/// A member without a forecast errs as the others do on average; one that is not tried on this
+/// class has none, even if it was asked for by name.
+fn errors_of(
+    judge: &Judge,
+    members: &[usize],
+    i: usize,
+    tried: impl Fn(usize) -> bool,
+) -> Vec<(usize, Vec<f64>)> {
+    let has = |c: usize| tried(c) && judge.trials[i].1.has(c);
+    let mut steps = Vec::new();
+    let mut fitted: Vec<Vec<f64>> = Vec::new();
+    for &member in members.iter().filter(|&&m| has(m)) {
+        steps.clear();
+        let mut errors = Vec::new();
+        judge.scored(i, member, |_, step, mean, actual| {
+            steps.push(step);
+            errors.push(mean - actual);
+        });
+        fitted.push(errors);
+    }
+    let total: f64 = fitted.iter().flatten().map(|error| error.abs()).sum();
+    let scale = total / (steps.len() * fitted.len()) as f64;
+    if !(scale > 0.0 && scale.is_finite()) {
+        return Vec::new();
+    }
+    let of_day = |day: usize| {
+        let mut own = fitted.iter();
+        let mean = fitted.iter().map(|errors| errors[day]).sum::<f64>() / fitted.len() as f64;
+        let raw = |&member: &usize| {
+            let errors = has(member).then(|| own.next()).flatten();
+            (errors.map_or(mean, |errors| errors[day]) / scale).clamp(-ERROR_MAX, ERROR_MAX)
+        };
+        members.iter().map(raw).collect()
+    };
+    steps.iter().enumerate().map(|(day, &step)| (step, of_day(day))).collect()
 }
 
 impl Products {
@@ -67,41 +135,17 @@ impl Products {
         }
     }
 
-    /// A member without a forecast errs as the others do on average; one that is not tried on this
-    /// class has none, even if it was asked for by name.
-    fn add_series(
-        &mut self,
-        judge: &Judge,
-        members: &[usize],
-        i: usize,
-        tried: impl Fn(usize) -> bool,
-    ) {
-        let has = |c: usize| tried(c) && judge.trials[i].1.has(c);
-        let mut days: Vec<Vec<f64>> = Vec::new();
-        for &member in members.iter().filter(|&&m| has(m)) {
-            let mut errors = Vec::new();
-            judge.scored(i, member, |_, _, mean, actual| errors.push(mean - actual));
-            days.push(errors);
-        }
-        let (Some(count), fits) = (days.first().map(Vec::len), days.len()) else { return };
-        let total: f64 = days.iter().flatten().map(|error| error.abs()).sum();
-        let scale = total / (count * fits) as f64;
-        if !(scale > 0.0 && scale.is_finite()) {
+    /// The days of one series, which counts as one however many they are.
+    fn add<'a>(&mut self, days: impl Iterator<Item = &'a Vec<f64>> + Clone) {
+        let count = days.clone().count() as f64;
+        if count == 0.0 {
             return;
         }
-        let mut errors = vec![0.0; self.members];
-        for day in 0..count {
-            let mut fitted = days.iter();
-            let mean = days.iter().map(|errors| errors[day]).sum::<f64>() / fits as f64;
-            for (error, &member) in errors.iter_mut().zip(members) {
-                let own = has(member).then(|| fitted.next()).flatten();
-                let raw = own.map_or(mean, |errors| errors[day]);
-                *error = (raw / scale).clamp(-ERROR_MAX, ERROR_MAX);
-            }
-            self.bias.iter_mut().zip(&errors).for_each(|(sum, e)| *sum += e / count as f64);
+        for errors in days {
+            self.bias.iter_mut().zip(errors).for_each(|(sum, e)| *sum += e / count);
             for (a, row) in self.sum.chunks_exact_mut(self.members).enumerate() {
-                for (sum, error) in row.iter_mut().zip(&errors) {
-                    *sum += errors[a] * error / count as f64;
+                for (sum, error) in row.iter_mut().zip(errors) {
+                    *sum += errors[a] * error / count;
                 }
             }
         }

@@ -114,16 +114,17 @@ impl Trial {
 
     /// Fills in a blend of those of its members that have a forecast.
     pub fn fill(&mut self, candidate: usize, blend: &Blend) {
-        let weighty = |&m: &usize| blend.weights[m] > 0.0 && self.has(m);
-        let members: Vec<usize> = (0..blend.weights.len()).filter(weighty).collect();
+        let weighty = |&m: &usize| blend.has(m) && self.has(m);
+        let members: Vec<usize> = (0..blend.weights[0].len()).filter(weighty).collect();
         if members.is_empty() {
             return;
         }
         let mut values = vec![(0.0, 0.0); members.len()];
         for k in 0..self.origins.count {
             for step in 0..self.origins.horizon {
+                let weights = blend.at(step);
                 for (value, &m) in values.iter_mut().zip(&members) {
-                    *value = (f64::from(self.means(m, k)[step]), blend.weights[m]);
+                    *value = (f64::from(self.means(m, k)[step]), weights[m]);
                 }
                 self.means_mut(candidate, k)[step] = blend.rule.combine(&mut values) as f32;
             }

@@ -9,8 +9,38 @@ pub const WEIGHT_MIN: f64 = 0.04;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Blend {
     pub rule: Rule,
-    /// Per candidate, 0 for those that are no members; a median only asks whether there is one.
-    pub weights: Vec<f64>,
+    /// Steps of the horizon that share weights; the last ones hold for what lies beyond.
+    pub stage_steps: usize,
+    /// Per stage and candidate, 0 for those that are no members; a median only asks whether there
+    /// is one.
+    pub weights: Vec<Vec<f64>>,
+}
+
+impl Blend {
+    /// The same weights over the whole horizon.
+    pub fn even(rule: Rule, weights: Vec<f64>) -> Blend {
+        Blend { rule, stage_steps: usize::MAX, weights: vec![weights] }
+    }
+
+    /// Weights of the candidates at a step of the horizon.
+    pub fn at(&self, step: usize) -> &[f64] {
+        &self.weights[stage(step, self.stage_steps, self.weights.len())]
+    }
+
+    /// Weights of one candidate by stage.
+    pub fn of(&self, candidate: usize) -> Vec<f64> {
+        self.weights.iter().map(|stage| stage[candidate]).collect()
+    }
+
+    /// Whether a candidate has a weight at any step.
+    pub fn has(&self, candidate: usize) -> bool {
+        self.weights.iter().any(|stage| stage[candidate] > 0.0)
+    }
+}
+
+/// The stage of a step, the last of `stages` for what lies beyond.
+pub fn stage(step: usize, stage_steps: usize, stages: usize) -> usize {
+    (step / stage_steps.max(1)).min(stages - 1)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

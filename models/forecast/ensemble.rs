@@ -2,22 +2,25 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::blend::{Blend, Rule};
+use super::blend::{Blend, Rule, stage};
 use super::model::{FitError, FittedModel, History, Model};
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Ensemble {
     /// The name under which it forecasts: the single part's, or a blend's.
     pub model: Model,
-    /// Each with its weight; a median only asks whether there is one.
-    pub parts: Vec<(FittedModel, f64)>,
+    /// Each with its weights by stage of the horizon; a median only asks whether there are any.
+    pub parts: Vec<(FittedModel, Vec<f64>)>,
+    /// Steps of a stage.
+    pub stage_steps: usize,
 }
 
 impl Ensemble {
     /// `wanted` or, when it has no fit, its fallback and the reason.
     pub fn single(wanted: Model, history: &History) -> (Ensemble, Option<FitError>) {
         let (fitted, error) = wanted.fit_or_fall_back(history);
-        (Ensemble { model: fitted.model(), parts: vec![(fitted, 1.0)] }, error)
+        let parts = vec![(fitted, vec![1.0])];
+        (Ensemble { model: parts[0].0.model(), parts, stage_steps: usize::MAX }, error)
     }
 
     /// Those of the candidates `models` that have a weight in the blend and a fit; `None` when there
@@ -28,12 +31,12 @@ impl Ensemble {
         models: &[Model],
         history: &History,
     ) -> Option<Ensemble> {
-        let members = models.iter().copied().zip(blend.weights.iter().copied());
-        let weighty = members.filter(|(_, weight)| *weight > 0.0);
-        let parts: Vec<(FittedModel, f64)> = weighty
-            .filter_map(|(model, weight)| model.fit(history).ok().map(|fitted| (fitted, weight)))
+        let parts: Vec<(FittedModel, Vec<f64>)> = (0..models.len())
+            .filter(|&candidate| blend.has(candidate))
+            .filter_map(|c| models[c].fit(history).ok().map(|fitted| (fitted, blend.of(c))))
             .collect();
-        (!parts.is_empty()).then_some(Ensemble { model: wanted, parts })
+        let stage_steps = blend.stage_steps;
+        (!parts.is_empty()).then_some(Ensemble { model: wanted, parts, stage_steps })
     }
 
     /// One more step, NaN where demand was not seen whole.
@@ -57,19 +60,19 @@ impl Ensemble {
         let mut values = vec![(0.0, 0.0); self.parts.len()];
         (0..steps)
             .map(|step| {
-                for ((value, mean), (_, weight)) in values.iter_mut().zip(&means).zip(&self.parts) {
-                    *value = (mean[step], *weight);
+                for ((value, mean), (_, of)) in values.iter_mut().zip(&means).zip(&self.parts) {
+                    *value = (mean[step], of[stage(step, self.stage_steps, of.len())]);
                 }
                 rule.combine(&mut values)
             })
             .collect()
     }
 
-    /// Share that a model has in it.
+    /// Share that a model has in it, over the stages.
     pub fn share(&self, of: Model) -> f64 {
-        let total: f64 = self.parts.iter().map(|(_, weight)| weight).sum();
+        let total: f64 = self.parts.iter().flat_map(|(_, weights)| weights).sum();
         let own = self.parts.iter().filter(|(fitted, _)| fitted.model() == of);
-        own.map(|(_, weight)| weight).sum::<f64>() / total
+        own.flat_map(|(_, weights)| weights).sum::<f64>() / total
     }
 
     /// Share of those that know of drivers by themselves.
@@ -105,7 +108,8 @@ mod tests {
         for (wanted, rule) in
             [(Model::BlendMedian, Rule::Median), (Model::BlendWeighted, Rule::Weighted)]
         {
-            let blend = Blend { rule, weights: vec![0.5, 0.3, 0.2] };
+            let weights = vec![vec![0.5, 0.3, 0.2], vec![0.2, 0.3, 0.5]];
+            let blend = Blend { rule, stage_steps: 4, weights };
             let fit = |n: usize| {
                 let history = History::of(&demand[..n]);
                 Ensemble::blend(wanted, &blend, &models, &history).unwrap()

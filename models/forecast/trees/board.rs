@@ -301,9 +301,8 @@ impl<'a> SeriesBoard<'a> {
         row.push(((variance.sqrt() / level) as f32).min(RATIO_MAX));
         row.push((over(&sums.zeros, 28) / days) as f32);
         row.push(self.quiet[origin]);
-        let share = |sums: &[f64], days: usize| {
-            (over(sums, days) / days.min(origin).max(1) as f64) as f32
-        };
+        let share =
+            |sums: &[f64], days: usize| (over(sums, days) / days.min(origin).max(1) as f64) as f32;
         row.push(share(&sums.available, 7));
         row.push(share(&sums.available, 28));
         row.push(share(&sums.available, 1));

@@ -11,8 +11,10 @@ use crate::calendar::Day;
 use crate::distribution::paths::{mix, unit};
 use crate::forecast::model::SEASON_DAYS;
 
-/// Days of history before an origin that is learned from, or forecast from.
+/// Days of history before an origin that is forecast from.
 pub const ORIGIN_DAYS_MIN: usize = 14;
+/// Days before an origin that is learned from, where that is not more than a third of what there is.
+const LESSON_DAYS: usize = 28;
 /// Steps ahead that rows are made for; what lies beyond is forecast as the last of them.
 const STEPS_MAX: usize = 28;
 /// Fewer rows than this teach trees nothing that a regression does not know.
@@ -23,6 +25,8 @@ const SERIES_MIN: usize = 50;
 const EDGE_ROWS: usize = 100_000;
 /// Series whose rows are made by one task.
 const SERIES_PER_TASK: usize = 128;
+/// Features that took away less of the loss than this share in a trial are not worth their time.
+const GAIN_MIN: f64 = 0.002;
 /// A correction beyond this factor is no forecast.
 const LOG_SCORE_MAX: f32 = 3.0;
 
@@ -74,29 +78,31 @@ struct Lesson {
 
 impl TreesLearner {
     /// Learns from the days before `ends[i]` of every series that were seen whole, each as if it had
-    /// been forecast from one to `horizon` steps before it; `keys` pick how many. `None` when there
-    /// are too few.
+    /// been forecast from one to `horizon` steps before it; `keys` pick how many. Looks at the
+    /// features that `before` found worth their time, or at all. `None` when there are too few days.
     pub fn learn(
         board: &Board,
         ends: &[usize],
         keys: &[u64],
         horizon: usize,
         config: &TreesConfig,
+        before: Option<&TreesLearner>,
     ) -> Option<TreesLearner> {
         let lessons = lessons(board, ends, keys, horizon, config.rows_max);
         let series = lessons.chunk_by(|a, b| a.series == b.series).count();
         if lessons.len() < ROWS_MIN || series < SERIES_MIN {
             return None;
         }
-        let features = board.names();
-        let edges = learn_edges(board, &lessons, features.len());
+        let features = before.map_or_else(|| board.names(), TreesLearner::worthy);
+        let lessons_of = Lessons { board, columns: columns(board, &features)? };
+        let edges = lessons_of.edges(&lessons);
         let mut rows = TrainingRows::new(features.len());
         rows.reserve(lessons.len());
         let tasks: Vec<&[Lesson]> = chunks_of_series(&lessons);
         // A bounded number of blocks at a time, so that features are never all in memory at once.
         for tasks in tasks.chunks(64) {
             let blocks: Vec<TrainingRows> =
-                tasks.par_iter().map(|lessons| rows_of(board, &edges, lessons)).collect();
+                tasks.par_iter().map(|lessons| lessons_of.rows(&edges, lessons)).collect();
             blocks.into_iter().for_each(|block| rows.append(block));
         }
         let date = |lesson: &Lesson| board.date(lesson.series as usize, lesson.day as usize);
@@ -111,27 +117,32 @@ impl TreesLearner {
 
     /// Whether the trees know what the features of `board` mean.
     pub fn knows(&self, board: &Board) -> bool {
-        self.features == board.names()
+        columns(board, &self.features).is_some()
     }
 
     /// Mean demand of the days from each origin on, `steps` of them per origin, one vector a series;
     /// empty where a series is too young at its first origin.
     pub fn forecast(&self, board: &Board, origins: &[Vec<usize>], steps: usize) -> Vec<Vec<f32>> {
+        let Some(columns) = columns(board, &self.features) else {
+            return vec![Vec::new(); origins.len()];
+        };
+        let of = Lessons { board, columns };
         let blocks: Vec<Vec<Vec<f32>>> = (0..origins.len())
             .collect::<Vec<usize>>()
             .par_chunks(SERIES_PER_TASK)
-            .map(|series| self.forecast_block(board, origins, series, steps))
+            .map(|series| self.forecast_block(&of, origins, series, steps))
             .collect();
         blocks.into_iter().flatten().collect()
     }
 
     fn forecast_block(
         &self,
-        board: &Board,
+        lessons: &Lessons,
         origins: &[Vec<usize>],
         series: &[usize],
         steps: usize,
     ) -> Vec<Vec<f32>> {
+        let board = lessons.board;
         let asked = steps.min(STEPS_MAX);
         let (mut row, mut binned) = (Vec::new(), vec![0; self.features.len()]);
         let mut bins = Vec::new();
@@ -141,6 +152,7 @@ impl TreesLearner {
             for &origin in &origins[i] {
                 for t in origin..origin + asked {
                     of.row(origin, t, &mut row);
+                    lessons.pick(&mut row);
                     self.booster.edges().bin_row(&row, &mut binned);
                     bins.extend_from_slice(&binned);
                 }
@@ -163,6 +175,13 @@ impl TreesLearner {
             means
         };
         series.iter().map(|&i| if old(i) { one(i) } else { Vec::new() }).collect()
+    }
+
+    /// Names of the features that are worth their time.
+    fn worthy(&self) -> Vec<String> {
+        let importance = self.importance();
+        let worthy = |name: &str| importance.iter().any(|(n, gain)| n == name && *gain >= GAIN_MIN);
+        self.features.iter().filter(|name| worthy(name)).cloned().collect()
     }
 
     /// Features by the share of the loss that splits on them took away, the most first.
@@ -196,7 +215,8 @@ fn lessons(
     let steps = horizon.clamp(1, STEPS_MAX);
     let usable = |i: usize| {
         let life = &board.lives[i];
-        (ORIGIN_DAYS_MIN..ends[i].min(life.days())).filter(|&day| life.whole[day])
+        let first = LESSON_DAYS.min(ends[i] / 3).max(ORIGIN_DAYS_MIN);
+        (first..ends[i].min(life.days())).filter(|&day| life.whole[day])
     };
     let all: usize = (0..ends.len()).into_par_iter().map(|i| usable(i).count()).sum();
     let share = rows_max as f64 / all.max(1) as f64;
@@ -231,42 +251,67 @@ fn chunks_of_series(lessons: &[Lesson]) -> Vec<&[Lesson]> {
     chunks
 }
 
-/// Cuts bins on every n-th row.
-fn learn_edges(board: &Board, lessons: &[Lesson], columns: usize) -> BinEdges {
-    let stride = lessons.len().div_ceil(EDGE_ROWS).max(1);
-    let sample: Vec<Lesson> = lessons.iter().copied().step_by(stride).collect();
-    let blocks: Vec<Vec<f32>> = chunks_of_series(&sample)
-        .into_par_iter()
-        .map(|lessons| {
-            let mut values = Vec::with_capacity(lessons.len() * columns);
-            each_row(board, lessons, |_, row| values.extend_from_slice(row));
-            values
-        })
-        .collect();
-    BinEdges::learn(&blocks.concat(), columns)
+/// Where the features are in a board's rows; `None` when it lacks one.
+fn columns(board: &Board, features: &[String]) -> Option<Vec<usize>> {
+    let names = board.names();
+    features.iter().map(|feature| names.iter().position(|name| name == feature)).collect()
 }
 
-fn rows_of(board: &Board, edges: &BinEdges, lessons: &[Lesson]) -> TrainingRows {
-    let mut rows = TrainingRows::new(edges.columns());
-    rows.reserve(lessons.len());
-    let mut bins = vec![0; edges.columns()];
-    each_row(board, lessons, |lesson, row| {
-        edges.bin_row(row, &mut bins);
-        let (series, day) = (lesson.series as usize, lesson.day as usize);
-        let demand = f64::from(board.lives[series].demand[day]) / board.scale;
-        let base = board.base(series, lesson.origin as usize, day) / board.scale;
-        rows.push(&bins, demand as f32, 1.0, base.ln() as f32);
-    });
-    rows
+/// Makes rows of the features that are looked at, in ascending order of their place.
+struct Lessons<'a> {
+    board: &'a Board<'a>,
+    columns: Vec<usize>,
 }
 
-fn each_row(board: &Board, lessons: &[Lesson], mut each: impl FnMut(&Lesson, &[f32])) {
-    let mut row = Vec::new();
-    for lessons in lessons.chunk_by(|a, b| a.series == b.series) {
-        let of = board.series(lessons[0].series as usize);
-        for lesson in lessons {
-            of.row(lesson.origin as usize, lesson.day as usize, &mut row);
-            each(lesson, &row);
+impl Lessons<'_> {
+    /// Leaves only what is looked at.
+    fn pick(&self, row: &mut Vec<f32>) {
+        for (to, &from) in self.columns.iter().enumerate() {
+            row[to] = row[from];
+        }
+        row.truncate(self.columns.len());
+    }
+
+    /// Cuts bins on every n-th row.
+    fn edges(&self, lessons: &[Lesson]) -> BinEdges {
+        let columns = self.columns.len();
+        let stride = lessons.len().div_ceil(EDGE_ROWS).max(1);
+        let sample: Vec<Lesson> = lessons.iter().copied().step_by(stride).collect();
+        let blocks: Vec<Vec<f32>> = chunks_of_series(&sample)
+            .into_par_iter()
+            .map(|lessons| {
+                let mut values = Vec::with_capacity(lessons.len() * columns);
+                self.each(lessons, |_, row| values.extend_from_slice(row));
+                values
+            })
+            .collect();
+        BinEdges::learn(&blocks.concat(), columns)
+    }
+
+    fn rows(&self, edges: &BinEdges, lessons: &[Lesson]) -> TrainingRows {
+        let board = self.board;
+        let mut rows = TrainingRows::new(edges.columns());
+        rows.reserve(lessons.len());
+        let mut bins = vec![0; edges.columns()];
+        self.each(lessons, |lesson, row| {
+            edges.bin_row(row, &mut bins);
+            let (series, day) = (lesson.series as usize, lesson.day as usize);
+            let demand = f64::from(board.lives[series].demand[day]) / board.scale;
+            let base = board.base(series, lesson.origin as usize, day) / board.scale;
+            rows.push(&bins, demand as f32, 1.0, base.ln() as f32);
+        });
+        rows
+    }
+
+    fn each(&self, lessons: &[Lesson], mut each: impl FnMut(&Lesson, &[f32])) {
+        let mut row = Vec::new();
+        for lessons in lessons.chunk_by(|a, b| a.series == b.series) {
+            let of = self.board.series(lessons[0].series as usize);
+            for lesson in lessons {
+                of.row(lesson.origin as usize, lesson.day as usize, &mut row);
+                self.pick(&mut row);
+                each(lesson, &row);
+            }
         }
     }
 }

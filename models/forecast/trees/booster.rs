@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use super::bins::{BinEdges, TrainingRows};
 use super::grow::{GrowInput, GrowLimits, Grower, GrownLeaf};
-use super::histogram::{Records, SLOPES_BYTES, Scale, SplitLimits};
-use super::objective::{Objective, weighted_quantile};
+use super::histogram::{Records, Scale, SplitLimits, stride, write_records};
+use super::objective::{Objective, Slopes, weighted_quantile};
 use super::score::score_rows;
 use super::tree::Tree;
-use crate::distribution::paths::{mix, unit};
+use crate::distribution::paths::mix;
 
 /// Rows that are sampled, sloped and updated by one task; sums are taken in their order.
 const BLOCK_ROWS: usize = 8192;
@@ -207,12 +207,10 @@ fn check_rows(
     Ok(())
 }
 
-/// Rows of a block that a tree sees, with their slopes.
+/// Rows of a block that a tree sees, with the sums of their slopes.
 #[derive(Default)]
-struct Block {
+struct Drawn {
     rows: Vec<u32>,
-    gradient: Vec<f32>,
-    hessian: Vec<f32>,
     absolute_gradients: f64,
     hessians: f64,
 }
@@ -222,11 +220,14 @@ struct Fit<'a> {
     edges: &'a BinEdges,
     rows: &'a TrainingRows,
     config: &'a BoostConfig,
+    /// Bins feature by feature.
+    by_column: Vec<u8>,
     /// With offset.
     score: Vec<f32>,
-    blocks: Vec<Block>,
+    drawn: Vec<Drawn>,
+    slopes: Vec<Slopes>,
     records: Vec<u8>,
-    /// Step of each record.
+    /// What the last tree adds to each row; NaN where the tree did not see the row.
     step: Vec<f32>,
     grower: Grower,
 }
@@ -238,16 +239,18 @@ impl<'a> Fit<'a> {
         config: &'a BoostConfig,
         start: f32,
     ) -> Self {
-        let mut blocks = Vec::new();
-        blocks.resize_with(rows.len().div_ceil(BLOCK_ROWS), Block::default);
+        let mut drawn = Vec::new();
+        drawn.resize_with(rows.len().div_ceil(BLOCK_ROWS), Drawn::default);
         Self {
             edges,
             rows,
             config,
+            by_column: by_column(rows),
             score: rows.offset.iter().map(|offset| offset + start).collect(),
-            blocks,
+            drawn,
+            slopes: vec![Slopes::default(); rows.len()],
             records: Vec::new(),
-            step: Vec::new(),
+            step: vec![0.0; rows.len()],
             grower: Grower::default(),
         }
     }
@@ -257,12 +260,8 @@ impl<'a> Fit<'a> {
         let features = self.features(key);
         let value_bins: Vec<usize> =
             features.iter().map(|&f| self.edges.value_bins(usize::from(f))).collect();
-        self.sample(mix(key ^ 1));
-        let count: usize = self.blocks.iter().map(|b| b.rows.len()).sum();
-        let absolute = self.blocks.iter().map(|b| b.absolute_gradients).sum();
-        let scale = Scale::new(absolute, self.blocks.iter().map(|b| b.hessians).sum(), count);
-        let stride = SLOPES_BYTES + features.len().next_multiple_of(8);
-        self.record(&features, scale, stride, count);
+        self.draw(mix(key ^ 1));
+        let scale = self.pack(&features);
         let limits = GrowLimits {
             leaves: self.config.leaves,
             max_depth: self.config.max_depth,
@@ -273,8 +272,14 @@ impl<'a> Fit<'a> {
                 scale,
             },
         };
-        let records = Records { bytes: &self.records, stride, features: features.len() };
-        let input = GrowInput { records, features: &features, value_bins: &value_bins };
+        let input = GrowInput {
+            records: Records::new(&self.records, &features),
+            by_column: &self.by_column,
+            count: self.rows.len(),
+            value_bins: &value_bins,
+        };
+        self.grower.rows.clear();
+        self.grower.rows.extend(self.drawn.iter().flat_map(|block| &block.rows));
         let (mut tree, leaves) = self.grower.grow(&input, &limits, gain);
         tree.leaves = self.values(&leaves, scale);
         self.advance(&tree, &leaves);
@@ -294,72 +299,57 @@ impl<'a> Fit<'a> {
     }
 
     /// Draws each block's rows by a hash of their number and takes their slopes.
-    fn sample(&mut self, key: u64) {
+    fn draw(&mut self, key: u64) {
         let (rows, score, config) = (self.rows, &self.score, self.config);
-        self.blocks.par_iter_mut().enumerate().for_each(|(b, block)| {
-            let first = b * BLOCK_ROWS;
-            *block = Block {
-                rows: std::mem::take(&mut block.rows),
-                gradient: std::mem::take(&mut block.gradient),
-                hessian: std::mem::take(&mut block.hessian),
-                ..Block::default()
-            };
-            block.rows.clear();
-            block.gradient.clear();
-            block.hessian.clear();
-            for i in first..(first + BLOCK_ROWS).min(rows.len()) {
-                if config.row_share < 1.0 && unit(key ^ i as u64) >= config.row_share {
+        let blocks = self.drawn.par_iter_mut().zip(self.slopes.par_chunks_mut(BLOCK_ROWS));
+        blocks.enumerate().for_each(|(b, (drawn, slopes))| {
+            drawn.rows.clear();
+            (drawn.absolute_gradients, drawn.hessians) = (0.0, 0.0);
+            let mut draws = Draws::new(key ^ b as u64, config.row_share);
+            for (k, slopes) in slopes.iter_mut().enumerate() {
+                if !draws.next() {
+                    *slopes = Slopes::default();
                     continue;
                 }
-                let slopes = config.objective.slopes(rows.target[i], score[i]);
-                let weight = rows.weight[i];
-                let (gradient, hessian) = (slopes.gradient * weight, slopes.hessian * weight);
-                block.rows.push(i as u32);
-                block.gradient.push(gradient);
-                block.hessian.push(hessian);
-                block.absolute_gradients += f64::from(gradient.abs());
-                block.hessians += f64::from(hessian);
+                let i = b * BLOCK_ROWS + k;
+                let (of_one, weight) =
+                    (config.objective.slopes(rows.target[i], score[i]), rows.weight[i]);
+                slopes.gradient = of_one.gradient * weight;
+                slopes.hessian = of_one.hessian * weight;
+                drawn.rows.push(i as u32);
+                drawn.absolute_gradients += f64::from(slopes.gradient.abs());
+                drawn.hessians += f64::from(slopes.hessian);
             }
         });
     }
 
-    /// Writes what was drawn as records.
-    fn record(&mut self, features: &[u16], scale: Scale, stride: usize, count: usize) {
+    /// Makes whole numbers of the rows' slopes and records of the tree's features.
+    fn pack(&mut self, features: &[u16]) -> Scale {
+        let (count, drawn) = (self.rows.len(), self.drawn.iter().map(|d| d.rows.len()).sum());
+        let absolute = self.drawn.iter().map(|d| d.absolute_gradients).sum();
+        let scale = Scale::new(absolute, self.drawn.iter().map(|d| d.hessians).sum(), drawn);
+        let stride = stride(features.len());
         self.records.resize(count * stride, 0);
-        let mut rest = self.records.as_mut_slice();
-        let mut parts = Vec::with_capacity(self.blocks.len());
-        for block in &self.blocks {
-            let part;
-            (part, rest) = rest.split_at_mut(block.rows.len() * stride);
-            parts.push((block, part));
-        }
-        let rows = self.rows;
-        parts.into_par_iter().for_each(|(block, part)| {
-            for (k, record) in part.chunks_exact_mut(stride).enumerate() {
-                let (slopes, bins) = record.split_at_mut(SLOPES_BYTES);
-                let packed = scale.pack(block.gradient[k], block.hessian[k]);
-                slopes.copy_from_slice(&packed.to_le_bytes());
-                let row = rows.row(block.rows[k] as usize);
-                for (bin, &feature) in bins.iter_mut().zip(features) {
-                    *bin = row[usize::from(feature)];
-                }
-            }
-        });
+        let by_column = &self.by_column;
+        let blocks = self.records.par_chunks_mut(BLOCK_ROWS * stride);
+        blocks.zip(self.slopes.par_chunks(BLOCK_ROWS)).enumerate().for_each(
+            |(b, (records, slopes))| {
+                let packed = slopes.iter().map(|s| scale.pack(s.gradient, s.hessian));
+                write_records(records, packed, features, by_column, b * BLOCK_ROWS, count);
+            },
+        );
+        scale
     }
 
     /// Values of a tree's leaves, times the learning rate.
     fn values(&self, leaves: &[GrownLeaf], scale: Scale) -> Vec<f32> {
         let rate = self.config.learning_rate;
-        let drawn = match self.config.objective {
-            Objective::Quantile { .. } => self.drawn(),
-            _ => Vec::new(),
-        };
         let value = |leaf: &GrownLeaf| match self.config.objective {
             // A Newton step says nothing where the loss has corners.
             Objective::Quantile { level } => {
                 let mut over: Vec<(f32, f32)> = self.grower.rows[leaf.rows.clone()]
                     .iter()
-                    .map(|&record| drawn[record as usize] as usize)
+                    .map(|&row| row as usize)
                     .map(|i| (self.rows.target[i] - self.score[i], self.rows.weight[i]))
                     .collect();
                 if over.is_empty() { 0.0 } else { f64::from(weighted_quantile(&mut over, level)) }
@@ -374,37 +364,64 @@ impl<'a> Fit<'a> {
         leaves.par_iter().map(|leaf| (rate * value(leaf)) as f32).collect()
     }
 
-    /// Rows of the records.
-    fn drawn(&self) -> Vec<u32> {
-        self.blocks.iter().flat_map(|block| &block.rows).copied().collect()
-    }
-
     /// Adds a tree to the scores: by its leaves where a row was drawn, else by its splits.
     fn advance(&mut self, tree: &Tree, leaves: &[GrownLeaf]) {
-        self.step.resize(self.grower.rows.len(), 0.0);
+        self.step.fill(f32::NAN);
         for (leaf, &value) in leaves.iter().zip(&tree.leaves) {
-            for &record in &self.grower.rows[leaf.rows.clone()] {
-                self.step[record as usize] = value;
+            for &row in &self.grower.rows[leaf.rows.clone()] {
+                self.step[row as usize] = value;
             }
         }
-        let mut rest = self.step.as_slice();
-        let mut parts = Vec::with_capacity(self.blocks.len());
-        for (block, score) in self.blocks.iter().zip(self.score.chunks_mut(BLOCK_ROWS)) {
-            let steps;
-            (steps, rest) = rest.split_at(block.rows.len());
-            parts.push((block, score, steps));
-        }
         let rows = self.rows;
-        parts.into_par_iter().enumerate().for_each(|(b, (block, scores, steps))| {
-            let first = b * BLOCK_ROWS;
-            let mut drawn = block.rows.iter().zip(steps).peekable();
-            for (k, score) in scores.iter_mut().enumerate() {
-                let i = first + k;
-                *score += match drawn.next_if(|(row, _)| **row as usize == i) {
-                    Some((_, step)) => *step,
-                    None => tree.value(rows.row(i)),
-                };
+        let blocks = self.score.par_chunks_mut(BLOCK_ROWS).zip(self.step.par_chunks(BLOCK_ROWS));
+        blocks.enumerate().for_each(|(b, (scores, steps))| {
+            for (k, (score, &step)) in scores.iter_mut().zip(steps).enumerate() {
+                let is_drawn = !step.is_nan();
+                *score += if is_drawn { step } else { tree.value(rows.row(b * BLOCK_ROWS + k)) };
             }
         });
     }
+}
+
+/// Whether each row of a block is drawn: four rows a hash.
+struct Draws {
+    key: u64,
+    bits: u64,
+    count: u64,
+    below: u64,
+}
+
+impl Draws {
+    fn new(key: u64, share: f64) -> Self {
+        // Steps of 1/65,536 are fine enough for a share of rows.
+        Self { key: mix(key), bits: 0, count: 0, below: (share * 65_536.0).round() as u64 }
+    }
+
+    fn next(&mut self) -> bool {
+        if self.count.is_multiple_of(4) {
+            self.bits = mix(self.key ^ self.count);
+        }
+        let drawn = self.bits & 0xFFFF;
+        self.bits >>= 16;
+        self.count += 1;
+        drawn < self.below
+    }
+}
+
+/// Bins of all rows, feature by feature.
+fn by_column(rows: &TrainingRows) -> Vec<u8> {
+    let (count, columns) = (rows.len(), rows.columns);
+    let mut turned = vec![0; rows.bins.len()];
+    // A few features at a time, so that a line of the rows serves all of them.
+    turned.par_chunks_mut(8 * count).enumerate().for_each(|(group, turned)| {
+        for first in (0..count).step_by(256) {
+            for (k, column) in turned.chunks_mut(count).enumerate() {
+                let last = (first + 256).min(count);
+                for (bin, i) in column[first..last].iter_mut().zip(first..) {
+                    *bin = rows.bins[i * columns + 8 * group + k];
+                }
+            }
+        }
+    });
+    turned
 }

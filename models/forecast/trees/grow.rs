@@ -23,8 +23,11 @@ pub struct GrowLimits {
 /// The rows and features of one tree.
 pub struct GrowInput<'a> {
     pub records: Records<'a>,
-    /// Numbers of the tree's features among all.
-    pub features: &'a [u16],
+    /// Bins feature by feature, of all features: a split looks at one only, and a million rows of
+    /// one stay near the processor.
+    pub by_column: &'a [u8],
+    /// Rows, of which the tree grows on some.
+    pub count: usize,
     /// Bins that hold values, of each of the tree's features.
     pub value_bins: &'a [usize],
 }
@@ -40,7 +43,7 @@ pub struct GrownLeaf {
 /// Memory that is used again from tree to tree.
 #[derive(Default)]
 pub struct Grower {
-    /// Records, ordered by leaf.
+    /// Rows of the tree, ordered by leaf.
     pub rows: Vec<u32>,
     scratch: Vec<u32>,
     spare: Vec<Histogram>,
@@ -63,22 +66,19 @@ impl Open {
 }
 
 impl Grower {
-    /// Grows a tree on all records; leaves have no values yet. `gain` collects gain by feature.
+    /// Grows a tree on `self.rows`; leaves have no values yet. `gain` collects gain by feature.
     pub fn grow(
         &mut self,
         input: &GrowInput,
         limits: &GrowLimits,
         gain: &mut [f64],
     ) -> (Tree, Vec<GrownLeaf>) {
-        let count = input.records.bytes.len() / input.records.stride;
-        self.rows.clear();
-        self.rows.extend(0..count as u32);
-        self.scratch.resize(count, 0);
+        self.scratch.resize(self.rows.len(), 0);
         let mut tree = Tree::default();
         let mut leaves = vec![self.root(input, limits)];
         while leaves.len() < limits.leaves {
             let Some((at, split)) = best_leaf(&leaves) else { break };
-            let feature = input.features[split.feature];
+            let feature = input.records.features[split.feature];
             gain[usize::from(feature)] += split.gain;
             let node = Node::new(feature, split.bin, split.missing_left);
             tree.split(at, leaves[at].parent, node);
@@ -101,7 +101,7 @@ impl Grower {
     }
 
     fn root(&mut self, input: &GrowInput, limits: &GrowLimits) -> Open {
-        let mut histogram = self.empty(input.records.features);
+        let mut histogram = input.records.empty(self.spare.pop().unwrap_or_default());
         input.records.sum(&self.rows, &mut histogram);
         // Every row is in some bin of the first feature.
         let sum = histogram.first().map_or_else(
@@ -120,17 +120,11 @@ impl Grower {
         root
     }
 
-    fn empty(&mut self, features: usize) -> Histogram {
-        let mut histogram = self.spare.pop().unwrap_or_default();
-        histogram.clear();
-        histogram.resize(features, [0; 256]);
-        histogram
-    }
-
     /// Makes `leaf` the left child of its split and gives the right one. The left keeps the
     /// parent's histogram for now.
     fn split(&mut self, leaf: &mut Open, split: Split, node: Node, input: &GrowInput) -> Open {
-        let goes_left = |row: u32| node.goes_left(input.records.bin(row, split.feature));
+        let bins = &input.by_column[node.feature() * input.count..][..input.count];
+        let goes_left = |row: u32| node.goes_left(bins[row as usize]);
         let stretch = leaf.rows.clone();
         let left_count =
             partition(&mut self.rows[stretch.clone()], &mut self.scratch[stretch], goes_left);
@@ -161,7 +155,7 @@ impl Grower {
             return;
         }
         let mut larger_sums = parents.expect("an open leaf has a histogram");
-        let mut smaller_sums = self.empty(input.records.features);
+        let mut smaller_sums = input.records.empty(self.spare.pop().unwrap_or_default());
         let (smaller, larger) =
             if left.rows.len() <= right.rows.len() { (left, right) } else { (right, left) };
         input.records.sum(&self.rows[smaller.rows.clone()], &mut smaller_sums);

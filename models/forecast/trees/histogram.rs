@@ -13,8 +13,6 @@ pub type FeatureSums = [i64; 256];
 /// Sums of each feature of a tree.
 pub type Histogram = Vec<FeatureSums>;
 
-/// Bytes of a record before its bins: the packed slopes.
-pub const SLOPES_BYTES: usize = 8;
 /// A share of a leaf that is worth a thread.
 const PARALLEL_ROWS: usize = 4096;
 /// Adding and subtracting it rounds to a whole number, ties to even.
@@ -57,19 +55,70 @@ fn steps(sum: i64) -> (f64, f64) {
     (f64::from((sum >> 32) as i32), f64::from(sum as u32))
 }
 
-/// The rows that a tree grows on: packed slopes and the bins of its features, row by row.
+/// All rows, of which a tree grows on some: packed slopes and the bins of its features, row by row
+/// and side by side, so that a row is one or two lines of memory.
 pub struct Records<'a> {
-    pub bytes: &'a [u8],
-    /// Bytes of a record.
-    pub stride: usize,
-    pub features: usize,
+    bytes: &'a [u8],
+    stride: usize,
+    pub features: &'a [u16],
 }
 
-impl Records<'_> {
-    pub fn bin(&self, row: u32, feature: usize) -> u8 {
-        self.bytes[row as usize * self.stride + SLOPES_BYTES + feature]
+/// Bytes of a record before its bins: the packed slopes.
+const SLOPES_BYTES: usize = 8;
+/// Features that are summed by one unrolled step; a record's last are filled up with bin 0.
+const STEP: usize = 4;
+/// Rows that are written together: one feature's bins at a time, while their records stay near.
+const WRITE_ROWS: usize = 256;
+
+/// Bytes of a record of so many features.
+pub fn stride(features: usize) -> usize {
+    SLOPES_BYTES + features.next_multiple_of(STEP)
+}
+
+/// Writes records of the rows from `first` on, from bins feature by feature.
+pub fn write_records(
+    records: &mut [u8],
+    slopes: impl ExactSizeIterator<Item = i64>,
+    features: &[u16],
+    by_column: &[u8],
+    first: usize,
+    count: usize,
+) {
+    let stride = stride(features.len());
+    for (record, slopes) in records.chunks_exact_mut(stride).zip(slopes) {
+        record[..SLOPES_BYTES].copy_from_slice(&slopes.to_le_bytes());
+    }
+    for (part, records) in records.chunks_mut(WRITE_ROWS * stride).enumerate() {
+        let first = first + part * WRITE_ROWS;
+        let rows = records.len() / stride;
+        for (step, features) in features.chunks(STEP).enumerate() {
+            let columns: [&[u8]; STEP] = std::array::from_fn(|k| match features.get(k) {
+                Some(&feature) => &by_column[usize::from(feature) * count + first..][..rows],
+                None => &[0; WRITE_ROWS][..rows],
+            });
+            let at = SLOPES_BYTES + step * STEP;
+            for (i, record) in records.chunks_exact_mut(stride).enumerate() {
+                let bins = columns.map(|column| column[i]);
+                record[at..at + STEP].copy_from_slice(&bins);
+            }
+        }
+    }
+}
+
+impl<'a> Records<'a> {
+    /// Records as [`write_records`] wrote them.
+    pub fn new(bytes: &'a [u8], features: &'a [u16]) -> Self {
+        Self { bytes, stride: stride(features.len()), features }
     }
 
+    /// An empty histogram of the tree's features, in memory that may have been used before.
+    pub fn empty(&self, mut used: Histogram) -> Histogram {
+        used.clear();
+        used.resize(self.features.len().next_multiple_of(STEP), [0; 256]);
+        used
+    }
+
+    /// A row's packed slopes.
     pub fn slopes(&self, row: u32) -> i64 {
         let at = row as usize * self.stride;
         read_slopes(&self.bytes[at..at + SLOPES_BYTES])
@@ -84,7 +133,7 @@ impl Records<'_> {
         let parts: Vec<Histogram> = rows
             .par_chunks(rows.len().div_ceil(threads))
             .map(|part| {
-                let mut sums = vec![[0; 256]; self.features];
+                let mut sums = self.empty(Vec::new());
                 self.add(part, &mut sums);
                 sums
             })
@@ -97,12 +146,15 @@ impl Records<'_> {
     }
 
     fn add(&self, rows: &[u32], histogram: &mut [FeatureSums]) {
+        let (steps, _) = histogram.as_chunks_mut::<STEP>();
         for &row in rows {
             let at = row as usize * self.stride;
             let (slopes, bins) = self.bytes[at..at + self.stride].split_at(SLOPES_BYTES);
             let slopes = read_slopes(slopes);
-            for (sums, &bin) in histogram.iter_mut().zip(bins) {
-                sums[usize::from(bin)] += slopes;
+            for (sums, bins) in steps.iter_mut().zip(bins.as_chunks::<STEP>().0) {
+                for (sums, &bin) in sums.iter_mut().zip(bins) {
+                    sums[usize::from(bin)] += slopes;
+                }
             }
         }
     }

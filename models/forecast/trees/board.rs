@@ -119,7 +119,10 @@ impl<'a> Board<'a> {
         }
         for grouping in &self.groupings {
             let name = &grouping.name;
-            names.extend(["size", "1", "7", "28", "same_weekday"].map(|w| format!("{name}:{w}")));
+            names.push(format!("{name}:size"));
+            if grouping.has_ratios() {
+                names.extend(["1", "7", "28", "same_weekday"].map(|w| format!("{name}:{w}")));
+            }
         }
         names
     }
@@ -265,6 +268,9 @@ impl<'a> SeriesBoard<'a> {
             let now = self.start + origin as i32;
             let same = self.start + same_weekday(origin, t) as i32;
             row.push(grouping.size(self.series, now));
+            if !grouping.has_ratios() {
+                continue;
+            }
             row.push(grouping.ratio(self.series, now + -1, now));
             row.push(grouping.ratio(self.series, now + -7, now));
             row.push(grouping.ratio(self.series, now + -28, now));

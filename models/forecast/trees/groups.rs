@@ -8,6 +8,10 @@ const PRIOR_DAYS: f64 = 5.0;
 /// Series that a group has on average, at the least, for it to tell more than they do.
 const MEMBERS_MIN: usize = 2;
 
+/// Days of groups that ratios need to be learned from: fewer would only tell the days apart, which
+/// trees then know by heart.
+const GROUP_DAYS_MIN: usize = 10_000;
+
 /// One way to sort series into groups.
 #[derive(Clone, Debug)]
 pub struct Grouping {
@@ -81,6 +85,11 @@ impl Grouping {
                 (1..width).for_each(|day| row[day] += row[day - 1]);
             }
         }
+    }
+
+    /// Whether there are groups and days enough to learn from what happened to each.
+    pub fn has_ratios(&self) -> bool {
+        self.groups * self.days >= GROUP_DAYS_MIN
     }
 
     fn place(&self, series: usize, day: Day) -> usize {

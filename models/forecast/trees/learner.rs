@@ -43,11 +43,12 @@ impl Default for TreesConfig {
         TreesConfig {
             rows_max: 1_500_000,
             boost: BoostConfig {
-                objective: Objective::Tweedie { power: 1.5 },
+                objective: Objective::Tweedie { power: 1.3 },
                 rounds: 160,
                 learning_rate: 0.08,
                 leaves: 64,
                 min_leaf_rows: 150.0,
+                feature_share: 0.4,
                 ..BoostConfig::default()
             },
         }

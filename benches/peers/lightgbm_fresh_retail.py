@@ -14,6 +14,8 @@ another setting than the default, which is the best of those tried on the two ea
     ... from an offset, with means                      .2905 +.032
     ... from an offset, with means and ratios           .2900 +.025
     ... offset, means, 200 rounds of 0.06, 63 leaves    .2921 +.038
+    ... with means and ratios                           .2928 +.021
+    ... with means, 300 rounds of 0.10                  .2897 +.022
     ... with means (the default)                        .2895 +.022
 """
 

@@ -86,7 +86,7 @@ fn a_weight_is_so_many_rows() {
         let times = 1 + i % 3;
         weighted.weight[i] = times as f32;
         for _ in 0..times {
-            repeated.push(&weighted.row(i).to_vec(), weighted.target[i], 1.0, 0.0);
+            repeated.push(weighted.row(i), weighted.target[i], 1.0, 0.0);
         }
     }
     for objective in

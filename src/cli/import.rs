@@ -17,7 +17,7 @@ pub struct ImportArgs {
     /// Input table: item, location, supplier, supply_terms, sales, stock, …
     #[arg(value_name = "KIND")]
     kind: String,
-    /// CSV, TSV, Parquet or XLSX files.
+    /// CSV, TSV, Parquet, XLSX or iCalendar (.ics) files.
     #[arg(required = true, value_name = "FILES")]
     files: Vec<PathBuf>,
     /// TOML that says how the file's columns become the table's; see data/maps and docs/import.md.
@@ -44,6 +44,21 @@ pub struct ImportArgs {
     /// Keys the hash of shoppers; goes before the map's `hash_salt`.
     #[arg(long, env = "GRANARY_HASH_SALT", hide_env_values = true, value_name = "TEXT")]
     hash_salt: Option<String>,
+    /// Region of every calendar event in the files, such as CN-SOUTH.
+    #[arg(long, value_name = "REGION", help_heading = "Calendar events")]
+    region: Option<String>,
+    /// Kind of every event: holiday, festival, peak, hot, workday, shutdown, payday, school.
+    #[arg(long, value_name = "KIND", help_heading = "Calendar events")]
+    event_kind: Option<String>,
+    /// Days before each event on which buying may already differ.
+    #[arg(long, value_name = "DAYS", help_heading = "Calendar events")]
+    lead: Option<u8>,
+    /// Days after each event on which buying may still differ.
+    #[arg(long, value_name = "DAYS", help_heading = "Calendar events")]
+    lag: Option<u8>,
+    /// Zone whose date the UTC times of an .ics file have [default: the file's own].
+    #[arg(long, value_name = "ZONE", help_heading = "Calendar events")]
+    time_zone: Option<String>,
     /// This process is the limited child.
     #[arg(long, hide = true)]
     limited: bool,
@@ -63,14 +78,16 @@ pub async fn run(global: &Global, args: ImportArgs) -> anyhow::Result<Exit> {
             format!("{:?} is no input table{near} (want one of {})", args.kind, all.join(", ")),
         )
     })?;
+    for_calendar_events(&args, kind, &mut Map::default())?;
     if !args.limited {
         return limited(&args);
     }
     limit_this_process(&args);
-    let map = match &args.map {
+    let mut map = match &args.map {
         Some(path) => Map::load(path)?,
         None => Map::default(),
     };
+    for_calendar_events(&args, kind, &mut map)?;
     let store = global.store().await?;
     let options = ImportOptions {
         reject_limit: args.reject_limit,
@@ -111,6 +128,36 @@ pub async fn run(global: &Global, args: ImportArgs) -> anyhow::Result<Exit> {
         }
         None => Ok(Exit::Ok),
     }
+}
+
+/// What the command line says of every event goes into the map.
+fn for_calendar_events(args: &ImportArgs, kind: &Table, map: &mut Map) -> anyhow::Result<()> {
+    let text = |text: &Option<String>| text.clone().map(toml::Value::String);
+    let days = |days: Option<u8>| days.map(|days| toml::Value::Integer(days.into()));
+    let given = [
+        ("region", text(&args.region)),
+        ("kind", text(&args.event_kind)),
+        ("lead_days", days(args.lead)),
+        ("lag_days", days(args.lag)),
+    ];
+    let any = args.time_zone.is_some() || given.iter().any(|(_, value)| value.is_some());
+    if any && kind.name != "calendar_event" {
+        let message = format!(
+            "--region, --event-kind, --lead, --lag and --time-zone are for calendar_event, not for \
+             {}",
+            kind.name
+        );
+        return Err(Refused::new(Exit::Usage, message).into());
+    }
+    for (column, value) in given {
+        if let Some(value) = value {
+            map.set(column, value);
+        }
+    }
+    if args.time_zone.is_some() {
+        map.time_zone = args.time_zone.clone();
+    }
+    Ok(())
 }
 
 /// Runs the same command in a limited child and says what became of it.

@@ -1,8 +1,10 @@
 //! The command line: one file a command.
 
 mod backtest;
+mod calendar;
 mod demo;
 mod doctor;
+mod event;
 mod explain;
 mod export;
 mod export_rows;
@@ -69,6 +71,10 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Load files into an input table and print the books.
     Import(import::ImportArgs),
+    /// Show a country's holidays and festivals, or load them as calendar events.
+    Calendar(calendar::CalendarArgs),
+    /// Add, list and remove events that a planner knows of: tournaments, live streams, viral posts.
+    Event(event::EventArgs),
     /// Run one job now; safe to repeat.
     Run(run::RunArgs),
     /// Run jobs when they are due and serve the plan as a web page.
@@ -97,6 +103,8 @@ impl Cli {
         match self.command {
             Command::Demo(args) => demo::run(global, args).await,
             Command::Import(args) => import::run(global, args).await,
+            Command::Calendar(args) => calendar::run(global, args).await,
+            Command::Event(args) => event::run(global, args).await,
             Command::Run(args) => run::run(global, args).await,
             Command::Serve(args) => serve::run(global, args).await,
             Command::Backtest(args) => backtest::run(global, *args).await,

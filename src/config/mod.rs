@@ -16,4 +16,4 @@ pub use job::{
     Defaults, ForecastSettings, Freshness, Job, JobKind, Overlap, Policy, Production, Schedule,
 };
 pub use reject::{Problem, RejectCode, Rejection};
-pub use tables::{ALL as ALL_TABLES, Column, Dimension, Form, Kind, Need, Table};
+pub use tables::{ALL as ALL_TABLES, Column, Dimension, EVENT_KINDS, Form, Kind, Need, Table};

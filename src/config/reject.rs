@@ -51,6 +51,8 @@ codes! {
     UnknownSupplier, "unknown_supplier", "No such supplier, and the policy is to reject.";
     ConflictingDuplicate, "conflicting_duplicate",
         "Another row of this load has the same key and other values; neither is loaded.";
+    UnsupportedEvent, "unsupported_event",
+        "The iCalendar entry says something that the import does not understand; the reason says what.";
     DecimalsChanged, "decimals_changed",
         "The item has stored quantities in other decimals; changing them would rescale history.";
     Excluded, "excluded", "A rule of the map excludes the row; the reason says which.";

@@ -178,6 +178,10 @@ const DAYS_MAX: i64 = 36_500;
 /// Past this a quantity, weight or volume is a slip of the pen.
 const AMOUNT_MAX: i64 = 1_000_000_000_000;
 
+/// What a calendar event may be; events of one kind lend their effect to one never seen.
+pub const EVENT_KINDS: &[&str] =
+    &["holiday", "festival", "peak", "hot", "workday", "shutdown", "payday", "school"];
+
 /// Every input table, dimensions first: the order in which they are written.
 pub static ALL: [Table; 16] = [
     Table {
@@ -377,18 +381,15 @@ pub static ALL: [Table; 16] = [
     },
     Table {
         name: "calendar_event",
-        key: 4,
+        key: 5,
         columns: &[
             text("event_id"),
             free("region"),
             free("category"),
             SUPPLIER_ID,
+            free("item_id").of(Dimension::Item),
             text("name"),
-            column(
-                "kind",
-                Kind::Choice(&["holiday", "festival", "peak", "hot", "workday", "shutdown"]),
-            )
-            .or(Need::Text("holiday")),
+            column("kind", Kind::Choice(EVENT_KINDS)).or(Need::Text("holiday")),
             day("starts_on"),
             day("ends_on"),
             whole("lead_days", 0, 60).or(Need::Whole(0)),

@@ -1,9 +1,10 @@
 //! What the service does: one file or folder per job, and what is due.
 
 pub mod backtest;
-mod calendars;
+pub mod calendars;
 pub mod demo;
 pub mod due;
+pub mod events;
 pub mod import;
 pub mod nightly;
 pub mod simulate;

@@ -22,6 +22,8 @@ pub struct Map {
     /// `utf-8`, `utf-16le`, `utf-16be` or `gb18030`; a byte-order mark needs no declaration.
     pub encoding: Option<String>,
     pub delimiter: Option<char>,
+    /// IANA zone whose date the UTC times of an iCalendar file have; goes before the file's own.
+    pub time_zone: Option<String>,
     /// Sheet of a workbook; the first without it.
     pub sheet: Option<String>,
     /// Texts that mean "no value", beside the empty text, in every column.
@@ -272,6 +274,12 @@ impl<'de> Deserialize<'de> for Rule {
 }
 
 impl Map {
+    /// Every row has `value` in `column`, whatever the file says.
+    pub fn set(&mut self, column: &str, value: toml::Value) {
+        let rule = RuleTable { constant: Some(value), ..RuleTable::default() };
+        self.columns.insert(column.to_owned(), Rule(rule));
+    }
+
     /// Errors give the line and column in the file.
     pub fn parse(text: &str) -> anyhow::Result<Map> {
         let mut map: Map = toml::from_str(text)?;

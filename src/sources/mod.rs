@@ -3,10 +3,12 @@
 mod chunk;
 mod condition;
 mod delimited;
+mod ics;
 mod intake;
 mod map;
 mod parquet;
 pub mod parse;
+mod recur;
 mod rule;
 mod settle;
 mod words;
@@ -98,8 +100,9 @@ fn open(path: &Path, map: &Map, limits: &Limits) -> anyhow::Result<Box<dyn Chunk
         "csv" | "txt" | "tsv" => Box::new(delimited::DelimitedReader::open(path, map)?),
         "parquet" => Box::new(parquet::ParquetFile::open(path, limits)?),
         "xlsx" => Box::new(workbook::WorkbookReader::open(path, map, limits)?),
+        "ics" => Box::new(ics::CalendarReader::open(path, map, limits)?),
         other => anyhow::bail!(
-            "{}: want a .csv, .tsv, .parquet or .xlsx file, not {other:?}",
+            "{}: want a .csv, .tsv, .parquet, .xlsx or .ics file, not {other:?}",
             path.display()
         ),
     })

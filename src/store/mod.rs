@@ -2,6 +2,7 @@
 
 mod attempt;
 mod bulk;
+pub mod events;
 pub mod inputs;
 mod load;
 pub mod memory;

@@ -13,6 +13,7 @@ use super::facts::Facts;
 use super::findings::Findings;
 use super::prices::{PriceBook, PromotionBook};
 use super::succession::Succession;
+use crate::store::inputs::CalendarEvent;
 use crate::store::sales::{SalesDay, SeriesSales};
 
 /// Days of weather from which the models have a climatology of their own.
@@ -84,7 +85,7 @@ pub fn build(
     findings: &mut Findings,
 ) -> NightPanel {
     let (categories, category_of) = categories(facts);
-    let (regions, region_of) = regions(facts, horizon_days);
+    let (regions, region_of) = regions(facts, index, horizon_days);
     let prices = PriceBook::new(facts, index);
     let promotions = PromotionBook::new(facts, index);
     let keys = series_keys(facts, index, succession);
@@ -189,7 +190,7 @@ fn categories(facts: &Facts) -> (Vec<String>, Vec<u32>) {
 }
 
 /// One region per distinct pair of calendar region and weather region.
-fn regions(facts: &Facts, horizon_days: usize) -> (Vec<Region>, Vec<u32>) {
+fn regions(facts: &Facts, index: &Index, horizon_days: usize) -> (Vec<Region>, Vec<u32>) {
     let pair = |i: usize| {
         let location = &facts.locations[i];
         (location.region.as_str(), location.weather_region.as_str())
@@ -201,29 +202,50 @@ fn regions(facts: &Facts, horizon_days: usize) -> (Vec<Region>, Vec<u32>) {
     let regions = pairs
         .iter()
         .map(|(region, weather_region)| Region {
-            events: events_of(facts, region),
+            events: events_of(&facts.events, &|item| index.item(item), region),
             weather: weather.get(weather_region).cloned(),
         })
         .collect();
     (regions, of_location)
 }
 
-fn events_of(facts: &Facts, region: &str) -> Vec<EventWindow> {
-    facts
-        .events
-        .iter()
-        .filter(|event| event.kind != "shutdown" && region.starts_with(&event.region))
-        .map(|event| EventWindow {
+/// The rows of one event that differ in their item only are one window; an item that nobody knows
+/// touches nothing, and must not turn into every item.
+fn events_of(
+    events: &[CalendarEvent],
+    item_of: &dyn Fn(&str) -> Option<usize>,
+    region: &str,
+) -> Vec<EventWindow> {
+    let applies =
+        |event: &&CalendarEvent| event.kind != "shutdown" && region.starts_with(&event.region);
+    let events: Vec<&CalendarEvent> = events.iter().filter(applies).collect();
+    let same = |a: &&CalendarEvent, b: &&CalendarEvent| {
+        let days = |e: &CalendarEvent| (e.starts_on, e.ends_on, e.lead_days, e.lag_days);
+        let one_event = a.event_id == b.event_id && a.name == b.name && a.kind == b.kind;
+        let one_place = a.region == b.region && a.category == b.category;
+        let items = !a.item_id.is_empty() && !b.item_id.is_empty();
+        items && one_event && one_place && days(a) == days(b)
+    };
+    let mut windows = Vec::new();
+    for rows in events.chunk_by(same) {
+        let items: Vec<u32> =
+            rows.iter().filter_map(|row| Some(item_of(&row.item_id)? as u32)).collect();
+        let event = rows[0];
+        if items.is_empty() && !event.item_id.is_empty() {
+            continue;
+        }
+        windows.push(EventWindow {
             name: event.name.clone(),
             class: event.kind.clone(),
-            items: Vec::new(),
+            items,
             category: event.category.clone(),
             starts_on: event.starts_on,
             ends_on: event.ends_on,
             lead_days: event.lead_days,
             lag_days: event.lag_days,
-        })
-        .collect()
+        });
+    }
+    windows
 }
 
 fn weather_by_region(facts: &Facts, horizon_days: usize) -> HashMap<&str, Weather> {
@@ -346,4 +368,54 @@ fn carry_promotion(depths: &mut [f32], fed_days: usize) -> bool {
         depths[fed_days..].fill(last);
     }
     last > 0.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(event_id: &str, region: &str, category: &str, item_id: &str) -> CalendarEvent {
+        let day = |text: &str| text.parse().expect("a date");
+        CalendarEvent {
+            event_id: event_id.to_owned(),
+            name: "cup".to_owned(),
+            kind: "hot".to_owned(),
+            region: region.to_owned(),
+            category: category.to_owned(),
+            supplier_id: String::new(),
+            item_id: item_id.to_owned(),
+            starts_on: day("2026-06-11"),
+            ends_on: day("2026-07-19"),
+            lead_days: 1,
+            lag_days: 2,
+        }
+    }
+
+    /// Category and items of each window of a region.
+    fn check(rows: &[CalendarEvent], region: &str, want: &[(&str, &[u32])]) {
+        let item_of = |item: &str| ["A", "B", "C"].iter().position(|known| *known == item);
+        let windows = events_of(rows, &item_of, region);
+        let got: Vec<(&str, &[u32])> =
+            windows.iter().map(|window| (window.category.as_str(), &window.items[..])).collect();
+        assert_eq!(got, want, "{rows:?} in {region}");
+        assert!(windows.iter().all(|window| (window.lead_days, window.lag_days) == (1, 2)));
+    }
+
+    #[test]
+    fn rows_of_one_event_become_one_window_of_its_items() {
+        let both = [row("e", "CN", "", "A"), row("e", "CN", "", "C")];
+        check(&both, "CN-SOUTH", &[("", &[0, 2])]);
+        check(&both, "US", &[]);
+        // Categories and items stand beside each other, and so do two events.
+        let beside = [row("e", "", "", "B"), row("e", "", "tea", ""), row("f", "", "", "B")];
+        check(&beside, "US", &[("", &[1]), ("tea", &[]), ("", &[1])]);
+        let all = [row("e", "", "", ""), row("f", "", "", "")];
+        check(&all, "US", &[("", &[]), ("", &[])]);
+    }
+
+    #[test]
+    fn an_unknown_item_does_not_turn_into_every_item() {
+        check(&[row("e", "", "", "Z")], "CN", &[]);
+        check(&[row("e", "", "", "B"), row("e", "", "", "Z")], "CN", &[("", &[1])]);
+    }
 }

@@ -199,11 +199,14 @@ pub async fn promotions(pool: &SqlitePool) -> anyhow::Result<Vec<Promotion>> {
 
 #[derive(Clone, Debug)]
 pub struct CalendarEvent {
+    pub event_id: String,
     pub name: String,
     pub kind: String,
     pub region: String,
     pub category: String,
     pub supplier_id: String,
+    /// Empty for every item.
+    pub item_id: String,
     pub starts_on: Day,
     pub ends_on: Day,
     pub lead_days: i32,
@@ -211,16 +214,18 @@ pub struct CalendarEvent {
 }
 
 pub async fn calendar_events(pool: &SqlitePool) -> anyhow::Result<Vec<CalendarEvent>> {
-    let sql = "SELECT name, kind, region, category, supplier_id, starts_on, ends_on, lead_days, \
-               lag_days FROM calendar_event ORDER BY starts_on, event_id, region, category, \
-               supplier_id";
+    let sql = "SELECT event_id, name, kind, region, category, supplier_id, item_id, starts_on, \
+               ends_on, lead_days, lag_days FROM calendar_event \
+               ORDER BY starts_on, event_id, region, category, supplier_id, item_id";
     rows(pool, sql, &[], |row| {
         Ok(CalendarEvent {
+            event_id: row.try_get("event_id")?,
             name: row.try_get("name")?,
             kind: row.try_get("kind")?,
             region: row.try_get("region")?,
             category: row.try_get("category")?,
             supplier_id: row.try_get("supplier_id")?,
+            item_id: row.try_get("item_id")?,
             starts_on: day(row, "starts_on")?,
             ends_on: day(row, "ends_on")?,
             lead_days: row.try_get("lead_days")?,

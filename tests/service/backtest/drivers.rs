@@ -64,7 +64,7 @@ fn what_is_not_declared_is_a_usage_error_that_names_it() {
         (&two, "--drivers @d.csv --drivers @e.csv --past temp", "is in both"),
         (&price, "--drivers @d.csv --known price", "has a meaning of its own"),
         (&price, "--drivers @d.csv", "(--price-col)"),
-        (&[], "--country XX", "there is no calendar of it (want CN, US"),
+        (&[], "--country XX", "there is no calendar of it (want AE, AU"),
     ];
     for (files, args, said) in cases {
         check(files, args, 2, said);

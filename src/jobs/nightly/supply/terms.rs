@@ -34,7 +34,10 @@ pub struct TermsBook<'a> {
 impl<'a> TermsBook<'a> {
     pub fn new(facts: &'a Facts, index: &'a Index<'a>, job: &Job) -> TermsBook<'a> {
         let mut closed: HashMap<&str, Vec<ClosedWindow>> = HashMap::new();
-        let shutdowns = facts.events.iter().filter(|event| event.kind == "shutdown");
+        let shutdowns = facts
+            .events
+            .iter()
+            .filter(|event| event.kind == "shutdown" && event.item_id.is_empty());
         for event in shutdowns.filter(|event| !event.supplier_id.is_empty()) {
             let window = ClosedWindow { from: event.starts_on, to: event.ends_on };
             closed.entry(&event.supplier_id).or_default().push(window);
@@ -172,6 +175,7 @@ pub fn receiving_closed(facts: &Facts, region: &str) -> Vec<ClosedWindow> {
     let closes = |event: &&inputs::CalendarEvent| {
         event.kind == "shutdown"
             && event.supplier_id.is_empty()
+            && event.item_id.is_empty()
             && region.starts_with(&event.region)
     };
     let events = facts.events.iter().filter(closes);

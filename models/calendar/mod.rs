@@ -1,4 +1,11 @@
-//! Calendar days as numbers, so that a series is a start and a slice.
+//! Calendar days as numbers, so that a series is a start and a slice; the Chinese lunisolar calendar
+//! and the feasts that move with the moon or the sun.
+
+mod lunar;
+mod moving;
+
+pub use lunar::{LUNAR_YEARS, LunarDate, lunar, lunar_year_phase, solar_of_lunar};
+pub use moving::{autumnal_equinox, easter, nth_weekday, qingming, vernal_equinox};
 
 use std::fmt;
 use std::ops::{Add, AddAssign, Sub};

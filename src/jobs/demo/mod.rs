@@ -25,8 +25,6 @@ use std::path::{Path, PathBuf};
 
 use granary_models::calendar::Day;
 
-pub(super) use festivals::{Event, shipped as shipped_events};
-
 pub use catalogue::Role;
 pub use categories::{EventResponse, WeatherResponse};
 pub use places::LeadTime;

@@ -14,6 +14,7 @@ mod tests;
 
 use std::path::PathBuf;
 
+use granary_models::calendar::Day;
 use granary_models::forecast::drivers::EventWindow;
 use granary_models::series::{Known, StaticColumn};
 use serde::Serialize;
@@ -140,26 +141,37 @@ pub fn read_with(
         drivers: config.drivers.iter().map(headers).collect::<anyhow::Result<_>>()?,
     };
     let found = declare::find(&headers, columns, &config.declared)?;
-    let events = events(config.country.as_deref(), freq)?;
+    check_country(config.country.as_deref(), freq)?;
     let category = found.statics.as_ref().is_some_and(|statics| statics.category.is_some());
     let beside = Beside { declared: Some(&config.declared), category };
     let mut table = read_panel(path, freq, columns, beside, &|rows| {
         on_stage(&format!("reading, {rows} rows"));
     })?;
-    table.extras.events = events;
+    table.extras.events = events(config.country.as_deref(), &table);
     attach(&mut table, &found, columns, config, on_stage)?;
     Ok(table)
 }
 
-fn events(country: Option<&str>, freq: Freq) -> anyhow::Result<Vec<EventWindow>> {
-    let Some(country) = country else { return Ok(Vec::new()) };
+/// Before the panel is read, which may take long.
+fn check_country(country: Option<&str>, freq: Freq) -> anyhow::Result<()> {
+    let Some(country) = country else { return Ok(()) };
     if freq != Freq::Day {
         return Err(usage("--country is a calendar of days and needs --freq D".into()));
     }
-    calendars::events_of_country(country).ok_or_else(|| {
+    let nothing = calendars::events_of_country(country, Day(0), Day(0));
+    if nothing.is_none() {
         let have = calendars::countries().join(", ");
-        usage(format!("--country {country:?}: there is no calendar of it (want {have})"))
-    })
+        let message = format!("--country {country:?}: there is no calendar of it (want {have})");
+        return Err(usage(message));
+    }
+    Ok(())
+}
+
+/// Events that reach into the days of the table.
+fn events(country: Option<&str>, table: &LongTable) -> Vec<EventWindow> {
+    let (from, to) = (Day(table.first as i32), Day(table.last as i32));
+    let events = country.and_then(|code| calendars::events_of_country(code, from, to));
+    events.unwrap_or_default()
 }
 
 fn attach(

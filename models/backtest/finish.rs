@@ -83,7 +83,7 @@ impl Finisher<'_> {
         let mut whole = true;
         if let Some(((learner, _), beta)) = self.learned.zip(memory.beta.as_deref()) {
             let factors = learner.factors(i, &widened(beta), memory.seen(&series));
-            let means = self.trees.map(|trees| trees.from_fit(i));
+            let means = self.trees.map(|trees| trees.since_fit(i));
             whole = ensemble.resume(&factors, means.as_deref());
         }
         if !whole || memory.follow(&mut ensemble, &series, &demand).is_err() {

@@ -31,8 +31,36 @@ pub struct Losses {
     /// Mean pinball, NaN without a fit or a scored day.
     pub loss: Vec<f64>,
     pub sums: Vec<ScoreSums>,
-    /// Days that could be scored.
+    /// Summed pinball after each cutoff; empty without a fit.
+    pub of_cutoffs: Vec<Vec<f64>>,
+    /// Days that could be scored, in all and after each cutoff.
     pub days: f64,
+    pub cutoff_days: Vec<f64>,
+}
+
+impl Losses {
+    pub fn unscored(candidates: usize) -> Losses {
+        Losses {
+            loss: vec![f64::NAN; candidates],
+            sums: vec![ScoreSums::default(); candidates],
+            of_cutoffs: vec![Vec::new(); candidates],
+            days: 0.0,
+            cutoff_days: Vec::new(),
+        }
+    }
+
+    /// Mean pinball of a candidate over the days that do not follow cutoff `k`.
+    pub fn without(&self, candidate: usize, k: usize) -> f64 {
+        let of = &self.of_cutoffs[candidate];
+        let days = self.days - self.cutoff_days.get(k).copied().unwrap_or(0.0);
+        match of.get(k) {
+            Some(_) if days > 0.0 => {
+                let others = of.iter().enumerate().filter(|(other, _)| *other != k);
+                others.map(|(_, pinball)| pinball).sum::<f64>() / days
+            }
+            _ => f64::NAN,
+        }
+    }
 }
 
 /// The trials of a panel under judgement.
@@ -44,7 +72,17 @@ pub struct Judge<'a> {
 
 impl Judge<'_> {
     /// Calls `each(cutoff, step, mean, actual)` on every scored day of a candidate.
-    pub fn scored(&self, i: usize, candidate: usize, mut each: impl FnMut(usize, usize, f64, f64)) {
+    pub fn scored(&self, i: usize, candidate: usize, each: impl FnMut(usize, usize, f64, f64)) {
+        self.scored_by(i, |_| candidate, each);
+    }
+
+    /// Likewise, of the candidate that `of` names for each cutoff.
+    pub fn scored_by(
+        &self,
+        i: usize,
+        of: impl Fn(usize) -> usize,
+        mut each: impl FnMut(usize, usize, f64, f64),
+    ) {
         let trial = &self.trials[i].1;
         let first = trial.origins.first;
         let whole = self.panel.series(i);
@@ -56,8 +94,7 @@ impl Judge<'_> {
         let actual = seen_demand(&scored);
         for k in 0..trial.origins.count {
             let actual = &actual[trial.origins.at(k) - first..];
-            for (step, (&mean, &actual)) in trial.means(candidate, k).iter().zip(actual).enumerate()
-            {
+            for (step, (&mean, &actual)) in trial.means(of(k), k).iter().zip(actual).enumerate() {
                 if !actual.is_nan() {
                     each(k, step, f64::from(mean), actual);
                 }
@@ -111,10 +148,14 @@ impl Judge<'_> {
             let (kind, trial) = &self.trials[i];
             let plain = SpreadShape::default();
             for &c in only.iter().filter(|&&c| trial.has(c)) {
-                let sums = self.score(i, c, class[*kind as usize][c], 1.0, &plain);
+                let held = self.held_out(i, c, class[*kind as usize][c]);
+                let of_cutoffs = self.score(i, |_| c, &held, 1.0, &plain);
+                let sums = total(&of_cutoffs);
                 if sums.days > 0.0 {
                     losses.loss[c] = sums.pinball / sums.days;
                     losses.days = sums.days;
+                    losses.cutoff_days = of_cutoffs.iter().map(|sums| sums.days).collect();
+                    losses.of_cutoffs[c] = of_cutoffs.iter().map(|sums| sums.pinball).collect();
                 }
                 losses.sums[c] = sums;
             }
@@ -122,17 +163,19 @@ impl Judge<'_> {
     }
 
     /// Per class the factor on the dispersion of the chosen candidates with the least pinball loss,
-    /// each series counting alike; 1 for a class without a scored series.
-    pub fn calibration(&self, choices: &[Option<Choice>], class: &PerClass<f64>) -> Vec<f64> {
+    /// each series counting alike; 1 for a class without a scored series. `held` is what would have
+    /// been chosen without each cutoff: a choice flatters itself on the days that made it.
+    pub fn calibration(&self, held: &[Vec<usize>], class: &PerClass<f64>) -> Vec<f64> {
         let plain = SpreadShape::default();
-        let per_series: Vec<Option<[f64; DISPERSION_FACTORS.len()]>> = choices
+        let per_series: Vec<Option<[f64; DISPERSION_FACTORS.len()]>> = held
             .par_iter()
             .enumerate()
-            .map(|(i, choice)| {
-                let (kind, trial) = &self.trials[i];
-                let best = choice.filter(|choice| trial.has(choice.best))?.best;
-                let class = class[*kind as usize][best];
-                Some(DISPERSION_FACTORS.map(|f| self.score(i, best, class, f, &plain).pinball))
+            .map(|(i, held)| {
+                let class = &class[self.trials[i].0 as usize];
+                let own = (!held.is_empty()).then(|| self.held_dispersions(i, held, class))?;
+                let of = |k: usize| held[k];
+                let score = |f| total(&self.score(i, of, &own, f, &plain)).pinball;
+                Some(DISPERSION_FACTORS.map(score))
             })
             .collect();
         let mut table = [[0.0; DISPERSION_FACTORS.len()]; DemandClass::ALL.len()];
@@ -147,26 +190,23 @@ impl Judge<'_> {
         table.iter().map(|row| DISPERSION_FACTORS[least(row)]).collect()
     }
 
-    /// Scores of what was chosen, with its calibrated spread.
+    /// Scores of what would have been chosen without each cutoff, with its calibrated spread.
     pub fn chosen_scores(
         &self,
-        choices: &[Option<Choice>],
+        held: &[Vec<usize>],
         class: &PerClass<f64>,
         calibration: &[f64],
         shapes: &[SpreadShape],
     ) -> Vec<ScoreSums> {
-        choices
-            .par_iter()
+        held.par_iter()
             .enumerate()
-            .map(|(i, choice)| {
-                let (kind, trial) = &self.trials[i];
-                let kind = *kind as usize;
-                match choice.filter(|choice| trial.has(choice.best)) {
-                    Some(Choice { best, .. }) => {
-                        self.score(i, best, class[kind][best], calibration[kind], &shapes[kind])
-                    }
-                    None => ScoreSums::default(),
+            .map(|(i, held)| {
+                let kind = self.trials[i].0 as usize;
+                if held.is_empty() {
+                    return ScoreSums::default();
                 }
+                let own = self.held_dispersions(i, held, &class[kind]);
+                total(&self.score(i, |k| held[k], &own, calibration[kind], &shapes[kind]))
             })
             .collect()
     }
@@ -179,24 +219,39 @@ impl Judge<'_> {
         parts.iter().map(|part| total.without(part).shrunk(class)).collect()
     }
 
+    /// Likewise of the candidate that is held for each cutoff; `class` has every candidate's.
+    pub fn held_dispersions(&self, i: usize, held: &[usize], class: &[f64]) -> Vec<f64> {
+        let mut known: Vec<(usize, Vec<f64>)> = Vec::new();
+        let of = |(k, &c): (usize, &usize)| {
+            if let Some((_, all)) = known.iter().find(|(candidate, _)| *candidate == c) {
+                return all[k];
+            }
+            let all = self.held_out(i, c, class[c]);
+            let own = all[k];
+            known.push((c, all));
+            own
+        };
+        held.iter().enumerate().map(of).collect()
+    }
+
+    /// Scores after each cutoff of the candidate that `of` names for it, with its `dispersions`.
     fn score(
         &self,
         i: usize,
-        candidate: usize,
-        class: f64,
+        of: impl Fn(usize) -> usize,
+        dispersions: &[f64],
         factor: f64,
         shape: &SpreadShape,
-    ) -> ScoreSums {
-        let held = self.held_out(i, candidate, class);
-        let mut sums = ScoreSums { series: 1.0, ..ScoreSums::default() };
+    ) -> Vec<ScoreSums> {
+        let mut sums = vec![ScoreSums::default(); dispersions.len()];
         let mut last = (f64::NAN, usize::MAX, usize::MAX, [0.0; 9]);
-        self.scored(i, candidate, |k, step, mean, actual| {
+        self.scored_by(i, of, |k, step, mean, actual| {
             let stage = shape.stage(step);
             if (mean, k, stage) != (last.0, last.1, last.2) {
-                let day = CountDemand::new(mean, factor * shape.growth(step) * held[k]);
+                let day = CountDemand::new(mean, factor * shape.growth(step) * dispersions[k]);
                 last = (mean, k, stage, day.at(shape.nine(step)));
             }
-            sums.add(mean, &last.3, actual);
+            sums[k].add(mean, &last.3, actual);
         });
         sums
     }
@@ -233,23 +288,28 @@ impl Judge<'_> {
     /// Correlation over days per class, from the windows of the chosen candidates.
     pub fn correlations(
         &self,
-        choices: &[Option<Choice>],
+        held: &[Vec<usize>],
         class: &PerClass<f64>,
         calibration: &[f64],
     ) -> Vec<f64> {
-        let per_series: Vec<CorrelationSums> = (0..self.trials.len())
-            .into_par_iter()
-            .map(|i| {
+        let per_series: Vec<CorrelationSums> = held
+            .par_iter()
+            .enumerate()
+            .map(|(i, held)| {
                 let (kind, trial) = &self.trials[i];
-                let mut sums = CorrelationSums::default();
-                if let Some(choice) = choices[i].filter(|choice| trial.has(choice.best)) {
-                    let class = class[*kind as usize][choice.best];
-                    let factor = calibration[*kind as usize];
-                    let dispersion = factor * self.dispersion(i, choice.best, class);
+                let (kind, mut sums) = (*kind as usize, CorrelationSums::default());
+                let own = |k: usize| self.dispersion(i, held[k], class[kind][held[k]]);
+                let dispersion: Vec<f64> =
+                    (0..held.len()).map(|k| calibration[kind] * own(k)).collect();
+                if !held.is_empty() {
                     let mut windows = vec![Window::default(); trial.origins.count];
-                    self.scored(i, choice.best, |k, _, mean, actual| {
-                        windows[k].add(CountDemand::new(mean, dispersion), actual);
-                    });
+                    self.scored_by(
+                        i,
+                        |k| held[k],
+                        |k, _, mean, actual| {
+                            windows[k].add(CountDemand::new(mean, dispersion[k]), actual);
+                        },
+                    );
                     windows.iter().for_each(|window| sums.add(window));
                 }
                 sums
@@ -312,6 +372,13 @@ impl Judge<'_> {
     }
 }
 
+/// Of one series, over all its cutoffs.
+fn total(of_cutoffs: &[ScoreSums]) -> ScoreSums {
+    let mut total = ScoreSums::default();
+    of_cutoffs.iter().for_each(|sums| total.merge(sums));
+    ScoreSums { series: 1.0, ..total }
+}
+
 /// Relative loss to expect before any backtest, from the ranking on retail series at large.
 fn unjudged_loss(model: Model) -> f64 {
     match model {
@@ -328,4 +395,25 @@ fn least(row: &[f64; DISPERSION_FACTORS.len()]) -> usize {
         return NEUTRAL_FACTOR;
     }
     (0..row.len()).min_by(|&a, &b| row[a].total_cmp(&row[b])).unwrap_or(NEUTRAL_FACTOR)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_follows_a_cutoff_is_left_out_of_its_own_loss() {
+        let losses = Losses {
+            of_cutoffs: vec![vec![6.0, 2.0, 4.0], Vec::new()],
+            days: 10.0,
+            cutoff_days: vec![4.0, 3.0, 3.0],
+            ..Losses::unscored(2)
+        };
+        for (k, want) in [(0, 6.0 / 6.0), (1, 10.0 / 7.0), (2, 8.0 / 7.0)] {
+            assert_eq!(losses.without(0, k), want, "cutoff {k}");
+        }
+        assert!(losses.without(1, 0).is_nan(), "a candidate without a fit");
+        let one = Losses { days: 4.0, cutoff_days: vec![4.0], ..losses };
+        assert!(one.without(0, 0).is_nan(), "nothing is left of a single cutoff");
+    }
 }

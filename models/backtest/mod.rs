@@ -8,6 +8,7 @@ pub mod judge;
 pub mod memory;
 pub mod panel;
 pub mod partial;
+mod pick;
 pub mod portfolio;
 pub mod refit;
 pub mod scores;

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::choose::{Choice, choose};
+use super::choose::Choice;
 use super::finish::{Finished, Finisher};
 use super::judge::{Judge, Losses, PerClass};
 use super::memory::{PanelMemory, SeriesPlan};
 use super::panel::{EffectRow, ForecastConfig, Night, Wanted, gather, meaning};
 use super::partial::Training;
-use super::portfolio::{YARDSTICKS, echoes, is_yardstick, may_choose, tries};
-use super::scores::ScoreSums;
+use super::pick::Picked;
+use super::portfolio::{YARDSTICKS, echoes, is_yardstick, tries};
 use super::shapes::Shaper;
 use super::stack::stacked;
 use super::taught::{self, TreesTonight};
@@ -122,22 +122,23 @@ struct Settled<'a> {
 impl Settled<'_> {
     fn night(&self, wanted: Wanted, portfolio: &[Model]) -> Night {
         let judge = self.judge;
-        let choices = match wanted {
+        let picked = match wanted {
             Wanted::Auto => {
                 let usable = |model: &Model| *model != Model::Trees || self.tonight.is_some();
                 let portfolio: Vec<Model> = portfolio.iter().copied().filter(usable).collect();
-                make_choices(judge, self.losses, &portfolio, self.config.daily)
+                Picked::among(judge, self.losses, &portfolio, self.config.daily)
             }
             Wanted::Model(model) => {
                 let best = judge.models.iter().position(|m| *m == model);
-                vec![best.map(Choice::only); self.input.panel.len()]
+                Picked::only(judge, best)
             }
         };
-        let calibration = judge.calibration(&choices, self.dispersion);
+        let (choices, held) = (&picked.choices, &picked.held);
+        let calibration = judge.calibration(held, self.dispersion);
         let keys: Vec<u64> = self.input.meta.iter().map(|meta| meta.key).collect();
         let shapes = Shaper {
             judge,
-            choices: &choices,
+            held,
             dispersion: self.dispersion,
             calibration: &calibration,
             keys: &keys,
@@ -145,10 +146,10 @@ impl Settled<'_> {
             stage_steps: self.config.stage_steps(),
         }
         .shapes();
-        let chosen = judge.chosen_scores(&choices, self.dispersion, &calibration, &shapes);
+        let chosen = judge.chosen_scores(held, self.dispersion, &calibration, &shapes);
         let memory = PanelMemory {
-            plans: class_plans(judge, &choices, self.dispersion, &calibration),
-            correlation: judge.correlations(&choices, self.dispersion, &calibration),
+            plans: class_plans(judge, choices, self.dispersion, &calibration),
+            correlation: judge.correlations(held, self.dispersion, &calibration),
             shapes,
             scores: judge.score_rows(self.losses, &chosen),
             ..self.memory.clone()
@@ -223,12 +224,7 @@ fn try_blends(
     if let Some(c) = models.iter().position(|model| *model == Model::BlendMedian) {
         trials.par_iter_mut().for_each(|(class, trial)| trial.fill(c, &median[*class as usize]));
     }
-    let unscored = Losses {
-        loss: vec![f64::NAN; models.len()],
-        sums: vec![ScoreSums::default(); models.len()],
-        days: 0.0,
-    };
-    let mut losses = vec![unscored; trials.len()];
+    let mut losses = vec![Losses::unscored(models.len()); trials.len()];
     let mut dispersion = vec![vec![0.0; models.len()]; DemandClass::ALL.len()];
     let judge = Judge { panel: input.panel, models, trials: &*trials };
     judge.class_dispersions(&others, &mut dispersion);
@@ -241,40 +237,6 @@ fn try_blends(
     judge.class_dispersions(&weighted, &mut dispersion);
     judge.losses(&weighted, &dispersion, &mut losses);
     (losses, dispersion, blends)
-}
-
-/// The choice of every series among the portfolio; the seasonal naive and the mean may be scored
-/// without being in it.
-fn make_choices(
-    judge: &Judge,
-    losses: &[Losses],
-    portfolio: &[Model],
-    daily: bool,
-) -> Vec<Option<Choice>> {
-    let routed = |class, model| portfolio.contains(&model) && tries(class, daily, model);
-    // What else was asked for by name must not move the choice.
-    let own: Vec<Vec<f64>> = losses
-        .par_iter()
-        .zip(judge.trials)
-        .map(|(losses, (class, _))| {
-            let usable = |model: Model| is_yardstick(model) || routed(*class, model);
-            let of = losses.loss.iter().zip(judge.models);
-            of.map(|(&loss, &model)| if usable(model) { loss } else { f64::NAN }).collect()
-        })
-        .collect();
-    let averages = judge.class_losses(&own);
-    let parameters: Vec<usize> = judge.models.iter().map(|model| model.parameters()).collect();
-    losses
-        .par_iter()
-        .zip(&own)
-        .zip(judge.trials)
-        .map(|((losses, own), (class, _))| {
-            choose(own, losses.days, &averages[*class as usize], &parameters, |c| {
-                let model = judge.models[c];
-                routed(*class, model) && may_choose(*class, model)
-            })
-        })
-        .collect()
 }
 
 /// What is wanted, and what is always scored beside it, in the registry's order.

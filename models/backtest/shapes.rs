@@ -3,7 +3,6 @@
 use rayon::prelude::*;
 use statrs::distribution::{ContinuousCDF, Normal};
 
-use super::choose::Choice;
 use super::judge::{Judge, PerClass};
 use crate::distribution::LEVELS;
 use crate::distribution::count::CountDemand;
@@ -29,7 +28,8 @@ const GROWTH_MAX: f64 = 6.0;
 /// Learns a shape per class.
 pub struct Shaper<'a> {
     pub judge: &'a Judge<'a>,
-    pub choices: &'a [Option<Choice>],
+    /// What would have been chosen without each cutoff; empty where nothing was.
+    pub held: &'a [Vec<usize>],
     pub dispersion: &'a PerClass<f64>,
     /// Factor on the dispersion per class.
     pub calibration: &'a [f64],
@@ -52,8 +52,8 @@ struct Growth {
 impl Shaper<'_> {
     pub fn shapes(&self) -> Vec<SpreadShape> {
         let stages = self.horizon.div_ceil(self.stage_steps).max(1);
-        let stride = self.choices.len().div_ceil(SERIES_MAX).max(1);
-        let sample: Vec<usize> = (0..self.choices.len()).step_by(stride).collect();
+        let stride = self.held.len().div_ceil(SERIES_MAX).max(1);
+        let sample: Vec<usize> = (0..self.held.len()).step_by(stride).collect();
         let growth = self.growth(&sample, stages);
         let shifts = self.shifts(&sample, &growth);
         let shape = |(growth, shifts): (Vec<f64>, Vec<Shift>)| {
@@ -64,11 +64,10 @@ impl Shaper<'_> {
         growth.into_iter().zip(shifts).map(shape).collect()
     }
 
-    /// The candidate of a series that has trials, and its class.
-    fn tried(&self, i: usize) -> Option<(usize, usize)> {
-        let (class, trial) = &self.judge.trials[i];
-        let best = self.choices[i]?.best;
-        trial.has(best).then_some((*class as usize, best))
+    /// The class of a series that has trials, and its candidates.
+    fn tried(&self, i: usize) -> Option<(usize, &[usize])> {
+        let held = self.held[i].as_slice();
+        (!held.is_empty()).then_some((self.judge.trials[i].0 as usize, held))
     }
 
     /// Per class and stage the factor on the dispersion.
@@ -76,20 +75,25 @@ impl Shaper<'_> {
         let per_series: Vec<Option<(usize, Vec<Growth>)>> = sample
             .par_iter()
             .map(|&i| {
-                let (class, best) = self.tried(i)?;
-                let own = self.judge.dispersion(i, best, self.dispersion[class][best]);
-                let dispersion = (self.calibration[class] * own).max(1e-9);
+                let (class, held) = self.tried(i)?;
+                let own = |&c: &usize| self.judge.dispersion(i, c, self.dispersion[class][c]);
+                let dispersions: Vec<f64> =
+                    held.iter().map(|c| (self.calibration[class] * own(c)).max(1e-9)).collect();
                 let mut sums = vec![Growth::default(); stages];
-                self.judge.scored(i, best, |_, step, mean, actual| {
-                    let day = CountDemand::new(mean, dispersion);
-                    let variance = day.variance();
-                    if mean > 0.0 && variance > 0.0 {
-                        let squared = (actual - mean).powi(2).min(SQUARED_SCORE_MAX * variance);
-                        let sum = &mut sums[(step / self.stage_steps).min(stages - 1)];
-                        sum.seen += (squared - mean) / variance;
-                        sum.expected += (variance - mean) / variance;
-                    }
-                });
+                self.judge.scored_by(
+                    i,
+                    |k| held[k],
+                    |k, step, mean, actual| {
+                        let day = CountDemand::new(mean, dispersions[k]);
+                        let variance = day.variance();
+                        if mean > 0.0 && variance > 0.0 {
+                            let squared = (actual - mean).powi(2).min(SQUARED_SCORE_MAX * variance);
+                            let sum = &mut sums[(step / self.stage_steps).min(stages - 1)];
+                            sum.seen += (squared - mean) / variance;
+                            sum.expected += (variance - mean) / variance;
+                        }
+                    },
+                );
                 Some((class, sums))
             })
             .collect();
@@ -110,17 +114,21 @@ impl Shaper<'_> {
         let per_series: Vec<Option<(usize, Places)>> = sample
             .par_iter()
             .map(|&i| {
-                let (class, best) = self.tried(i)?;
-                let held = self.judge.held_out(i, best, self.dispersion[class][best]);
+                let (class, held) = self.tried(i)?;
+                let own = self.judge.held_dispersions(i, held, &self.dispersion[class]);
                 let mut places = Vec::new();
-                self.judge.scored(i, best, |k, step, mean, actual| {
-                    let stage = (step / self.stage_steps).min(stages - 1);
-                    let dispersion = self.calibration[class] * growth[class][stage] * held[k];
-                    let day = CountDemand::new(mean, dispersion);
-                    let chance = uniform(self.keys[i], places.len());
-                    let (below, upto) = (day.cdf(actual - 1.0), day.cdf(actual));
-                    places.push((stage, below + chance * (upto - below)));
-                });
+                self.judge.scored_by(
+                    i,
+                    |k| held[k],
+                    |k, step, mean, actual| {
+                        let stage = (step / self.stage_steps).min(stages - 1);
+                        let dispersion = self.calibration[class] * growth[class][stage] * own[k];
+                        let day = CountDemand::new(mean, dispersion);
+                        let chance = uniform(self.keys[i], places.len());
+                        let (below, upto) = (day.cdf(actual - 1.0), day.cdf(actual));
+                        places.push((stage, below + chance * (upto - below)));
+                    },
+                );
                 Some((class, places))
             })
             .collect();

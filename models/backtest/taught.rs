@@ -95,7 +95,7 @@ impl TreesTonight {
     }
 
     /// For a series that goes on from its last fit: the days since, then those to come.
-    pub fn from_fit(&self, i: usize) -> Vec<f32> {
+    pub fn since_fit(&self, i: usize) -> Vec<f32> {
         let mut means = self.since.get(i).cloned().unwrap_or_default();
         means.extend(&self.means[i]);
         means

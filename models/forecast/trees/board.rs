@@ -16,6 +16,12 @@ use crate::series::Known;
 
 /// Days over which demand, and demand over its effects, is averaged.
 const WINDOWS: [usize; 6] = [1, 3, 7, 14, 28, 56];
+/// Days over which demand of whole days alone is averaged.
+const WHOLE_WINDOWS: [usize; 3] = [14, 28, 56];
+/// What is also told in units of the panel's mean day: how much a series' own past is to be believed
+/// depends on how much it sells.
+const SIZES: [&str; 6] =
+    ["size_1", "size_7", "size_28", "size_freed_14", "size_whole_28", "size_same_weekday"];
 /// Same weekdays that are looked back on.
 const WEEKS: usize = 4;
 /// Days that a driver's value is compared with.
@@ -83,6 +89,8 @@ impl<'a> Board<'a> {
         names.extend(WINDOWS.map(|days| format!("demand_{days}")));
         names.extend(WINDOWS[1..].iter().map(|days| format!("freed_{days}")));
         names.extend((1..=WEEKS).map(|weeks| format!("same_weekday_{weeks}")));
+        names.extend(WHOLE_WINDOWS.map(|days| format!("whole_demand_{days}")));
+        names.extend(SIZES.map(str::to_owned));
         for name in [
             "same_weekday_mean",
             "deviation_28",
@@ -178,6 +186,9 @@ struct Sums {
     zeros: Vec<f64>,
     available: Vec<f64>,
     whole: Vec<f64>,
+    /// Demand of whole days, and their effects.
+    whole_demand: Vec<f64>,
+    whole_effects: Vec<f64>,
 }
 
 /// Rows of one series.
@@ -215,6 +226,12 @@ impl<'a> SeriesBoard<'a> {
                 if demand.is_nan() { 0.0 } else { pick(f64::from(demand), f64::from(factor)) }
             }))
         };
+        let whole = |pick: fn(f64, f64) -> f64| {
+            let days = life.demand.iter().zip(&life.factor).zip(&life.whole);
+            sums_before(days.map(move |((&demand, &factor), &whole)| {
+                if whole { pick(f64::from(demand), f64::from(factor)) } else { 0.0 }
+            }))
+        };
         let sums = Sums {
             demand: known(|demand, _| demand),
             squared: known(|demand, _| demand * demand),
@@ -223,6 +240,8 @@ impl<'a> SeriesBoard<'a> {
             zeros: known(|demand, _| f64::from(u8::from(demand <= 0.0))),
             available: sums_before(life.available.iter().map(|&a| f64::from(a))),
             whole: sums_before(life.whole.iter().map(|&w| f64::from(u8::from(w)))),
+            whole_demand: whole(|demand, _| demand),
+            whole_effects: whole(|_, factor| factor),
         };
         let mut quiet = vec![0.0];
         for &demand in &life.demand {
@@ -300,6 +319,18 @@ impl<'a> SeriesBoard<'a> {
                 (sum, count) = (sum + f64::from(demand), count + 1.0);
             }
         }
+        for days in WHOLE_WINDOWS {
+            row.push(ratio(over(&sums.whole_demand, days), over(&sums.whole_effects, days)));
+        }
+        let size = |above: f64, below: f64| {
+            if below > 0.0 { (above / below / self.board.scale) as f32 } else { f32::NAN }
+        };
+        row.push(size(over(&sums.demand, 1), over(&sums.days, 1)));
+        row.push(size(over(&sums.demand, 7), over(&sums.days, 7)));
+        row.push(size(over(&sums.demand, 28), over(&sums.days, 28)));
+        row.push(size(over(&sums.demand, 14), over(&sums.effects, 14)));
+        row.push(size(over(&sums.whole_demand, 28), over(&sums.whole_effects, 28)));
+        row.push(size(sum, count));
         row.push(ratio(sum, count));
         let days = over(&sums.days, 28).max(1.0);
         let mean = over(&sums.demand, 28) / days;

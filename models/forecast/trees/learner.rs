@@ -222,9 +222,9 @@ fn lessons(
     let all: usize = (0..ends.len()).into_par_iter().map(|i| usable(i).count()).sum();
     let share = rows_max as f64 / all.max(1) as f64;
     let mut lessons = Vec::with_capacity(all.min(rows_max + rows_max / 8));
-    for i in 0..ends.len() {
+    for (i, &key) in keys.iter().enumerate() {
         for day in usable(i) {
-            let luck = mix(keys[i] ^ mix(day as u64));
+            let luck = mix(key ^ mix(day as u64));
             if unit(luck) >= share {
                 continue;
             }

@@ -128,6 +128,11 @@ pub struct EffectRow {
     /// Ends of the 90% interval of `log_effect`.
     pub low: f64,
     pub high: f64,
+    /// Days and items that it was learned from, and occurrences of an event. An event that the
+    /// category has not seen yet has none: its effect is that of its class.
+    pub days: u32,
+    pub items: u32,
+    pub occurrences: u32,
 }
 
 /// Whose forecast is wanted: the portfolio's choice per series, or one model's for every series.

@@ -22,7 +22,7 @@ use crate::forecast::demand_class::DemandClass;
 use crate::forecast::drivers::ForecastInput;
 use crate::forecast::model::{History, Model, seen_demand};
 use crate::forecast::pooled::features::Features;
-use crate::forecast::pooled::learn::{Effects, Learner};
+use crate::forecast::pooled::learn::{Effects, Learner, Reported};
 use crate::forecast::trees::board::Board;
 use crate::forecast::trees::learner::TreesLearner;
 use crate::series::Panel;
@@ -72,8 +72,7 @@ pub fn refit<T>(
     let learner =
         Learner { panel: &training.panel, features, ends: &ends, members: &groups.members };
     let effects = learns(&models).then(|| learner.learn());
-    let effect_rows =
-        effects.as_ref().map_or_else(Vec::new, |effects| effect_rows(input, features, effects));
+    let effect_rows = effects.as_ref().map_or_else(Vec::new, |effects| effect_rows(input, effects));
     let learned = effects.as_ref().map(|effects| (&learner, effects));
     let needed = named.contains(&Model::Trees) || earned(&models, &weighted);
     let trees = learned
@@ -411,25 +410,20 @@ fn tell_trials(
     Some((trees, told))
 }
 
-/// What was learned about each category, for people: an event's effect holds what it shares with
-/// other events.
-fn effect_rows(input: &ForecastInput, features: &Features, effects: &Effects) -> Vec<EffectRow> {
-    let mut rows = Vec::new();
-    for (category, beta) in input.categories.iter().zip(&effects.category) {
-        for (column, &own) in beta.iter().enumerate() {
-            let shared = Features::shared_event_column(column).map_or(0.0, |shared| beta[shared]);
-            let log_effect = own + shared;
-            if log_effect != 0.0 {
-                let regressor = features.name(column);
-                rows.push(EffectRow {
-                    category: category.clone(),
-                    regressor,
-                    log_effect,
-                    low: log_effect,
-                    high: log_effect,
-                });
-            }
-        }
-    }
-    rows
+/// What was learned about each category, for people.
+fn effect_rows(input: &ForecastInput, effects: &Effects) -> Vec<EffectRow> {
+    let of = |(category, reported): (&String, &Vec<Reported>)| -> Vec<EffectRow> {
+        let row = |effect: &Reported| EffectRow {
+            category: category.clone(),
+            regressor: effect.regressor.clone(),
+            log_effect: effect.log_effect,
+            low: effect.low,
+            high: effect.high,
+            days: effect.days,
+            items: effect.items,
+            occurrences: effect.occurrences,
+        };
+        reported.iter().map(row).collect()
+    };
+    input.categories.iter().zip(&effects.reported).flat_map(of).collect()
 }

@@ -31,6 +31,8 @@ pub struct Weather {
     pub start: Day,
     pub temperature_c: Vec<f32>,
     pub precipitation_mm: Vec<f32>,
+    /// Relative; may be empty where nobody measures it.
+    pub humidity_pct: Vec<f32>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -178,7 +178,8 @@ fn regions(start: Day, all: usize, random: &mut Random) -> (Vec<Region>, Vec<Vec
             lag_days: 3,
             ..EventWindow::default()
         });
-        let weather = Weather { start, temperature_c, precipitation_mm: vec![0.0; all] };
+        let precipitation_mm = vec![0.0; all];
+        let weather = Weather { start, temperature_c, precipitation_mm, ..Weather::default() };
         regions.push(Region { events: windows.collect(), weather: Some(weather) });
     }
     (regions, cold)

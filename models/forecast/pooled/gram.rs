@@ -5,6 +5,8 @@ use linfa::traits::Fit;
 use linfa_elasticnet::ElasticNet;
 use ndarray::{Array1, Array2};
 
+use super::cholesky::Cholesky;
+
 /// A row of the design, only what is not zero: (column, value), no column twice.
 pub type Row = Vec<(u16, f32)>;
 
@@ -39,6 +41,18 @@ impl Gram {
             block_touched: Vec::new(),
             block_z: 0.0,
             block_weight: 0.0,
+        }
+    }
+
+    /// Without columns, until [`Gram::widen`] makes room.
+    pub fn empty() -> Gram {
+        Gram::new(0)
+    }
+
+    /// Makes room for `columns` where there is none yet.
+    pub fn widen(&mut self, columns: usize) {
+        if self.columns != columns {
+            *self = Gram::new(columns);
         }
     }
 
@@ -141,6 +155,23 @@ impl Gram {
         (0..self.columns).filter(|&j| self.diagonal(j) > least).collect()
     }
 
+    /// The matrix, lower triangle, with `precision` added to its diagonal.
+    pub fn with_precision(&self, precision: &[f64]) -> Vec<f64> {
+        let p = self.columns;
+        let mut matrix = vec![0.0; p * p];
+        for j in 0..p {
+            matrix[j * p..=j * p + j].copy_from_slice(&self.xx[j * p..=j * p + j]);
+            matrix[j * p + j] += precision[j];
+        }
+        matrix
+    }
+
+    /// `xx * v`.
+    pub fn times(&self, v: &[f64]) -> Vec<f64> {
+        let p = self.columns;
+        (0..p).map(|j| (0..p).map(|k| self.at(j, k) * v[k]).sum()).collect()
+    }
+
     /// Elastic net around `center`, on columns scaled to equal spread, with `penalty` per unit of
     /// weight: minimises `|z - x b|^2_w / (2 w) + penalty * (l1 |u|_1 + (1 - l1) / 2 |u|^2)` for
     /// the scaled `u = b - center`.
@@ -213,63 +244,6 @@ impl Gram {
             active.iter().zip(solved).for_each(|(&j, v)| out[j] = v.clamp(-2.0, 2.0));
         }
         out
-    }
-}
-
-/// Lower factor `L` of a symmetric positive definite matrix, `L L' = A`.
-struct Cholesky {
-    lower: Vec<f64>,
-    n: usize,
-}
-
-impl Cholesky {
-    /// From the lower triangle of `a`; `None` when `a` is not positive definite.
-    fn new(mut a: Vec<f64>, n: usize) -> Option<Cholesky> {
-        for j in 0..n {
-            for k in 0..=j {
-                let mut sum = a[j * n + k];
-                for m in 0..k {
-                    sum -= a[j * n + m] * a[k * n + m];
-                }
-                if j == k {
-                    if sum.is_nan() || sum <= 0.0 {
-                        return None;
-                    }
-                    a[j * n + j] = sum.sqrt();
-                } else {
-                    a[j * n + k] = sum / a[k * n + k];
-                }
-            }
-        }
-        Some(Cholesky { lower: a, n })
-    }
-
-    fn lower(&self, row: usize, column: usize) -> f64 {
-        if column <= row { self.lower[row * self.n + column] } else { 0.0 }
-    }
-
-    /// Solves `L y = b`.
-    fn forward(&self, b: &[f64]) -> Vec<f64> {
-        let mut y = b.to_vec();
-        for j in 0..self.n {
-            for k in 0..j {
-                y[j] -= self.lower[j * self.n + k] * y[k];
-            }
-            y[j] /= self.lower[j * self.n + j];
-        }
-        y
-    }
-
-    /// Solves `L' x = y`.
-    fn backward(&self, y: &[f64]) -> Vec<f64> {
-        let mut x = y.to_vec();
-        for j in (0..self.n).rev() {
-            for k in j + 1..self.n {
-                x[j] -= self.lower[k * self.n + j] * x[k];
-            }
-            x[j] /= self.lower[j * self.n + j];
-        }
-        x
     }
 }
 

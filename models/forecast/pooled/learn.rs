@@ -1,45 +1,68 @@
-//! Learning of the effects: iteratively reweighted least squares over all series, then per
-//! category, then the prior by which single series may depart.
+//! Learning of the effects: per category and region, then the prior by which single series may depart
+//! from them.
+//!
+//! 1. All series together, an elastic net: what to start from, and what to fall back on.
+//! 2. Each category for itself, next to unpenalised, to a proven solution; the regions of a category
+//!    depart from it as far as regions are seen to differ. What the category's series have on average
+//!    is reported, with its error ([`super::evidence`]).
+//! 3. Categories, events and classes draw each other ([`super::prior`]): what is forecast with.
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::super::model::seen_demand;
+use super::category::{CategoryFit, Solved};
 use super::features::{Features, Group};
+use super::fit::{Days, log_factor};
 use super::gram::{Gram, Row};
 use super::level::{ALPHAS, SeriesEffects, alpha_losses, choose_alpha};
+use super::newton::{Local, solve};
+use super::pool::Pool;
+pub use super::pool::Reported;
 use crate::series::Panel;
 
 /// Rows that one category's fit uses at most; beyond, every n-th series speaks for all.
-const CATEGORY_ROWS_MAX: usize = 400_000;
-const PANEL_ROWS_MAX: usize = 800_000;
-/// A level of its own for each block of about so many days.
-const BLOCK_DAYS: usize = 21;
-const ANNUAL_BLOCK_DAYS: usize = 364;
-const PASSES: usize = 4;
-const CATEGORY_PASSES: usize = 2;
-/// Dispersion in the weights `mu / (1 + phi mu)`: keeps large series from deciding alone.
-const WEIGHT_DISPERSION: f64 = 0.3;
+pub const CATEGORY_ROWS_MAX: usize = 400_000;
+const PANEL_ROWS_MAX: usize = 600_000;
+/// Rows that find the way for the whole panel.
+const START_ROWS_MAX: usize = 150_000;
+const EVALUATIONS_MAX: usize = 12;
+/// Standard errors by which a score may miss zero.
+pub const GRADIENT_MAX: f64 = 0.05;
+/// Standard deviation of the weak prior that keeps what the days do not tell solvable.
+pub const WEAK_PRIOR_SD: f64 = 1.0;
 const L1_RATIO: f64 = 0.5;
 /// Share of the universal threshold `sqrt(2 log p / n)`.
 const PENALTY_SHARE: f64 = 0.5;
-const LOG_FACTOR_MAX: f64 = 4.0;
-/// Errors of one series' days go together, so its evidence for a departure is discounted.
-const DEPARTURE_DISCOUNT: f64 = 0.7;
-const SERIES_PER_TASK_MIN: usize = 64;
-const TASKS_MAX: usize = 48;
+/// Windows of the panel that a category's own losses of the level's alphas are drawn to.
+const ALPHA_PRIOR_SERIES: f64 = 30.0;
 
 /// Effects of the regressors on log demand.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Effects {
-    /// Of each category.
+    /// Of each category, for a region that was not seen.
     pub category: Vec<Vec<f64>>,
-    /// How much series of a category differ: variance of each effect.
+    /// Of each (category, region) that was seen, ascending.
+    regional: Vec<((u32, u32), Vec<f64>)>,
+    /// How much series of a category and region differ: variance of each effect.
     pub departure_variance: Vec<Vec<f64>>,
+    /// Per category, for people.
+    pub reported: Vec<Vec<Reported>>,
     /// Residual scale of the weighted responses per category.
     scale: Vec<f64>,
     /// Relative losses of the level's alphas per category.
     alpha_loss: Vec<[f64; ALPHAS.len()]>,
+}
+
+impl Effects {
+    /// Of a category at the places of one region.
+    pub fn of(&self, category: usize, region: u32) -> &[f64] {
+        let key = (category as u32, region);
+        match self.regional.binary_search_by_key(&key, |(key, _)| *key) {
+            Ok(at) => &self.regional[at].1,
+            Err(_) => &self.category[category],
+        }
+    }
 }
 
 /// Which days may be learned from: the first `ends[i]` history days of series `i`.
@@ -53,82 +76,70 @@ pub struct Learner<'a> {
 
 impl Learner<'_> {
     pub fn learn(&self) -> Effects {
-        let columns = self.features.columns();
-        let everyone: Vec<usize> = (0..self.panel.len()).collect();
-        let sample = self.sample(&everyone, PANEL_ROWS_MAX);
-        let mut global = vec![0.0; columns];
-        for _ in 0..PASSES {
-            let gram = self.gram(&sample, &global);
-            global = gram.elastic_net(&vec![0.0; columns], penalty(&gram, &global), L1_RATIO);
-        }
-        let gram = self.gram(&sample, &global);
-        let scale = gram.residual_scale(&global);
-        let overall = self.departures(&sample, &global, scale);
-        let alpha_prior = ([1.0; ALPHAS.len()], 0.0);
-        let mut effects = Effects {
-            category: Vec::new(),
-            departure_variance: Vec::new(),
-            scale: Vec::new(),
-            alpha_loss: Vec::new(),
-        };
-        let learned: Vec<_> = self
+        let global = self.global();
+        let fits: Vec<CategoryFit> = self
             .members
             .par_iter()
-            .map(|members| self.learn_category(members, &global, scale, &overall))
+            .map(|members| CategoryFit::new(self.days(), members, &global))
             .collect();
-        for (beta, variance, scale) in learned {
-            effects.category.push(beta);
-            effects.departure_variance.push(variance);
-            effects.scale.push(scale);
-        }
+        let pool = Pool::new(self.features, &global, &fits);
+        let solved: Vec<Solved> =
+            fits.par_iter().map(|fit| fit.solve(self.days(), &pool)).collect();
+        let learned = pool.settle(&fits, &solved);
+        let mut effects = Effects {
+            category: learned.category,
+            regional: learned.regional,
+            departure_variance: learned.departure_variance,
+            reported: learned.reported,
+            scale: solved.iter().map(|solved| solved.scale).collect(),
+            alpha_loss: Vec::new(),
+        };
+        effects.alpha_loss = self.alphas(&effects);
+        effects
+    }
+
+    fn days(&self) -> Days<'_> {
+        // A panel that was not made for learning is one whose partly available days are missing.
+        let made = !std::ptr::eq(self.panel, self.features.input.panel);
+        let open_min = made.then_some(self.features.open_min);
+        Days { panel: self.panel, features: self.features, ends: self.ends, open_min }
+    }
+
+    /// Effects of all series together; none where nothing can be learned.
+    fn global(&self) -> Vec<f64> {
+        let days = self.days();
+        let columns = self.features.columns();
+        let everyone: Vec<usize> = (0..self.panel.len()).collect();
+        let few = days.sample(&everyone, START_ROWS_MAX);
+        let zero = vec![0.0; columns];
+        let start = solve(zero.clone(), EVALUATIONS_MAX, GRADIENT_MAX, |beta| {
+            local(&days.grams(&few, beta, 1, |_| 0).remove(0), beta, &zero)
+        });
+        let Ok((start, _)) = start else { return zero };
+        let sample = days.sample(&everyone, PANEL_ROWS_MAX);
+        let gram = days.grams(&sample, &start, 1, |_| 0).remove(0);
+        gram.elastic_net(&zero, penalty(&gram, &start), L1_RATIO)
+    }
+
+    /// What the panel says of each of the level's alphas, per category.
+    fn alphas(&self, effects: &Effects) -> Vec<[f64; ALPHAS.len()]> {
         let losses: Vec<_> = self
             .members
             .par_iter()
             .enumerate()
-            .map(|(category, members)| self.alpha_losses(category, members, &effects))
+            .map(|(category, members)| self.alpha_losses(category, members, effects))
             .collect();
-        let mut all = alpha_prior;
+        let mut all = ([1.0; ALPHAS.len()], 0.0);
         for (sum, n) in &losses {
             all.0.iter_mut().zip(sum).for_each(|(a, b)| *a += b);
             all.1 += n;
         }
         let all: [f64; ALPHAS.len()] = all.0.map(|sum| sum / (all.1 + 1.0));
-        effects.alpha_loss = losses
-            .iter()
-            .map(|(sum, n)| std::array::from_fn(|k| (sum[k] + 30.0 * all[k]) / (n + 30.0)))
-            .collect();
-        effects
-    }
-
-    fn learn_category(
-        &self,
-        members: &[usize],
-        global: &[f64],
-        scale: f64,
-        overall: &(Vec<f64>, Vec<f64>, f64),
-    ) -> (Vec<f64>, Vec<f64>, f64) {
-        let mut beta = global.to_vec();
-        let mut own_scale = scale;
-        let sample = self.sample(members, CATEGORY_ROWS_MAX);
-        for _ in 0..CATEGORY_PASSES {
-            let gram = self.gram(&sample, &beta);
-            if gram.freedom < 100.0 {
-                break;
-            }
-            beta = gram.elastic_net(global, penalty(&gram, &beta), L1_RATIO);
-            own_scale = gram.residual_scale(&beta);
-        }
-        let own = self.departures(&sample, &beta, own_scale);
-        let weight = own.2 / (own.2 + 30.0);
-        let variance = (0..beta.len())
-            .map(|j| {
-                let ratio = |s: &(Vec<f64>, Vec<f64>, f64)| {
-                    if s.1[j] > 0.0 { (s.0[j] / s.1[j]).clamp(0.0, 1.0) } else { 0.0 }
-                };
-                DEPARTURE_DISCOUNT * (weight * ratio(&own) + (1.0 - weight) * ratio(overall))
-            })
-            .collect();
-        (beta, variance, own_scale)
+        let drawn = |(sum, n): &([f64; ALPHAS.len()], f64)| {
+            let prior = ALPHA_PRIOR_SERIES;
+            std::array::from_fn(|k| (sum[k] + prior * all[k]) / (n + prior))
+        };
+        losses.iter().map(drawn).collect()
     }
 
     /// What pooled learning says about one series whose effects are `beta`.
@@ -145,12 +156,12 @@ impl Learner<'_> {
         SeriesEffects { factors, alpha }
     }
 
-    /// A series' effects: its category's, and its own departures as far as its days before
-    /// `ends[i]` speak for them.
+    /// A series' effects: its category's in its region, and its own departures as far as its days
+    /// before `ends[i]` speak for them.
     pub fn series_beta(&self, i: usize, category: usize, effects: &Effects) -> Vec<f64> {
-        let mut beta = effects.category[category].clone();
+        let mut beta = effects.of(category, self.features.input.meta[i].region).to_vec();
         let mut gram = Gram::new(beta.len());
-        self.add_series(i, &beta, &mut gram);
+        self.days().add_series(i, &beta, &mut Vec::new(), &mut gram);
         let variance = &effects.departure_variance[category];
         let departures = gram.departures(&beta, variance, effects.scale[category]);
         beta.iter_mut().zip(departures).for_each(|(beta, departure)| *beta += departure);
@@ -211,111 +222,18 @@ impl Learner<'_> {
             .collect()
     }
 
-    /// Every n-th series, so that about `rows_max` days remain.
-    fn sample(&self, members: &[usize], rows_max: usize) -> Vec<usize> {
-        let rows: usize = members.iter().map(|&i| self.ends[i]).sum();
-        members.iter().copied().step_by(rows.div_ceil(rows_max).max(1)).collect()
-    }
-
-    /// Sums over series in chunks whose bounds depend on the data only, merged in their order.
-    fn gram(&self, members: &[usize], beta: &[f64]) -> Gram {
-        let chunk = members.len().div_ceil(TASKS_MAX).max(SERIES_PER_TASK_MIN);
-        let parts: Vec<Gram> = members
-            .par_chunks(chunk)
-            .map(|members| {
-                let mut gram = Gram::new(beta.len());
-                members.iter().for_each(|&i| self.add_series(i, beta, &mut gram));
-                gram
-            })
-            .collect();
-        let mut total = Gram::new(beta.len());
-        parts.iter().for_each(|part| total.merge(part));
-        total
-    }
-
-    /// Adds the working responses of one series at `beta`, block by block.
-    fn add_series(&self, i: usize, beta: &[f64], gram: &mut Gram) {
-        let series = self.features.series(i);
-        let demand = self.demand(i);
-        let block = if self.features.annual { ANNUAL_BLOCK_DAYS } else { BLOCK_DAYS };
-        let blocks = (demand.len() / block).max(1);
-        let mut rows: Vec<(Row, f64, f64)> = Vec::new();
-        for b in 0..blocks {
-            let days = b * demand.len() / blocks..(b + 1) * demand.len() / blocks;
-            let (mut sold, mut effects, mut used) = (0.0, 0.0, 0);
-            for t in days {
-                if demand[t].is_nan() {
-                    continue;
-                }
-                if used == rows.len() {
-                    rows.push((Row::new(), 0.0, 0.0));
-                }
-                let (row, log, y) = &mut rows[used];
-                series.row(t, row);
-                *log = log_factor(row, beta);
-                *y = demand[t];
-                sold += demand[t];
-                effects += log.exp();
-                used += 1;
-            }
-            if sold <= 0.0 || used < 3 {
-                continue;
-            }
-            let level = sold / effects;
-            for (row, log, y) in &rows[..used] {
-                let mean = level * log.exp();
-                let weight = mean / (1.0 + WEIGHT_DISPERSION * mean);
-                gram.add(row, weight, log + (y - mean) / mean);
-            }
-            gram.close_block();
-        }
-    }
-
-    /// Moment sums of the variance with which series depart from `beta`, per column, and how many
-    /// series had a say: `E[score^2 / information] = scale + information * variance`.
-    fn departures(&self, members: &[usize], beta: &[f64], scale: f64) -> (Vec<f64>, Vec<f64>, f64) {
-        let columns = beta.len();
-        let chunk = members.len().div_ceil(TASKS_MAX).max(SERIES_PER_TASK_MIN);
-        let parts: Vec<(Vec<f64>, Vec<f64>)> = members
-            .par_chunks(chunk)
-            .map(|members| {
-                let (mut above, mut below) = (vec![0.0; columns], vec![0.0; columns]);
-                let mut gram = Gram::new(columns);
-                for &i in members {
-                    gram.clear();
-                    self.add_series(i, beta, &mut gram);
-                    let score = gram.score(beta);
-                    for j in 0..columns {
-                        let information = gram.diagonal(j);
-                        if information > 1e-6 {
-                            let excess = score[j] * score[j] / information;
-                            above[j] += excess.min(25.0 * scale) - scale;
-                            below[j] += information;
-                        }
-                    }
-                }
-                (above, below)
-            })
-            .collect();
-        let mut total = (vec![0.0; columns], vec![0.0; columns], members.len() as f64);
-        for (above, below) in &parts {
-            total.0.iter_mut().zip(above).for_each(|(a, b)| *a += b);
-            total.1.iter_mut().zip(below).for_each(|(a, b)| *a += b);
-        }
-        total
-    }
-
     fn alpha_losses(
         &self,
         category: usize,
         members: &[usize],
         effects: &Effects,
     ) -> ([f64; ALPHAS.len()], f64) {
-        let sample = self.sample(members, CATEGORY_ROWS_MAX / 8);
+        let sample = self.days().sample(members, CATEGORY_ROWS_MAX / 8);
         let per_series: Vec<([f64; ALPHAS.len()], f64)> = sample
             .par_iter()
             .map(|&i| {
-                alpha_losses(&self.demand(i), &self.factors(i, &effects.category[category], 0))
+                let beta = effects.of(category, self.features.input.meta[i].region);
+                alpha_losses(&self.demand(i), &self.factors(i, beta, 0))
             })
             .collect();
         let mut total = ([0.0; ALPHAS.len()], 0.0);
@@ -327,9 +245,22 @@ impl Learner<'_> {
     }
 }
 
-fn log_factor(row: &Row, beta: &[f64]) -> f64 {
-    let sum: f64 = row.iter().map(|&(j, x)| beta[usize::from(j)] * f64::from(x)).sum();
-    sum.clamp(-LOG_FACTOR_MAX, LOG_FACTOR_MAX)
+/// The estimating equation at `beta`, drawn weakly to `center`; a score is measured in its standard
+/// errors.
+pub fn local(gram: &Gram, beta: &[f64], center: &[f64]) -> Local {
+    let scale = gram.residual_scale(beta);
+    let precision = scale / (WEAK_PRIOR_SD * WEAK_PRIOR_SD);
+    let mut score = gram.score(beta);
+    for (score, (beta, center)) in score.iter_mut().zip(beta.iter().zip(center)) {
+        *score -= precision * (beta - center);
+    }
+    let precision = vec![precision; beta.len()];
+    let error = |j: usize| ((gram.diagonal(j).max(0.0) + precision[j]) * scale).sqrt();
+    Local {
+        information: gram.with_precision(&precision),
+        score,
+        scale: (0..beta.len()).map(error).collect(),
+    }
 }
 
 /// The noise in a column's score, times the largest that p columns of pure noise would show.

@@ -5,7 +5,19 @@
 //! blocks of days, so that the level is never mistaken for one of them; the level is smoothed
 //! afterwards on demand freed of its effects.
 
+mod category;
+mod cholesky;
+mod columns;
+mod events;
+mod evidence;
 pub mod features;
+mod fit;
+pub mod glm;
 pub mod gram;
 pub mod learn;
 pub mod level;
+pub mod newton;
+mod pool;
+mod prior;
+mod rivals;
+mod weather;

@@ -203,7 +203,7 @@ pub struct SeriesBoard<'a> {
     /// Sums of drivers over the days before each: effects, events, promotion, price, temperature,
     /// then the columns.
     drivers: Vec<Vec<f64>>,
-    weather: Vec<[f32; 4]>,
+    weather: Vec<[f32; 2]>,
 }
 
 fn sums_before(values: impl Iterator<Item = f64>) -> Vec<f64> {
@@ -360,7 +360,7 @@ impl<'a> SeriesBoard<'a> {
         row.extend([promo[t], promo[t] - recent(2), promo[t - 1], at(promo, t + 1)]);
         row.extend([drivers.price_ratio[t], drivers.price_ratio[t] - recent(3)]);
         match self.weather.get(t) {
-            Some(weather) => row.extend([weather[0], weather[0] - recent(4), weather[3]]),
+            Some(weather) => row.extend([weather[0], weather[0] - recent(4), weather[1]]),
             None => row.extend([f32::NAN; 3]),
         }
         for (k, column) in panel.columns.iter().enumerate() {

@@ -258,17 +258,21 @@ fn weather_by_region(facts: &Facts, horizon_days: usize) -> HashMap<&str, Weathe
             start,
             temperature_c: vec![f32::NAN; days],
             precipitation_mm: vec![f32::NAN; days],
+            humidity_pct: vec![f32::NAN; days],
         };
         for row in rows {
             let day = (row.date - start) as usize;
             if day < days {
-                weather.temperature_c[day] = row.temperature_c.map_or(f32::NAN, |t| t as f32);
-                weather.precipitation_mm[day] = row.precipitation_mm.map_or(f32::NAN, |p| p as f32);
+                let known = |value: Option<f64>| value.map_or(f32::NAN, |value| value as f32);
+                weather.temperature_c[day] = known(row.temperature_c);
+                weather.precipitation_mm[day] = known(row.precipitation_mm);
+                weather.humidity_pct[day] = known(row.humidity_pct);
             }
         }
         if facts.business_date - start < CLIMATE_DAYS_MIN {
             carry_mean(&mut weather.temperature_c);
             carry_mean(&mut weather.precipitation_mm);
+            carry_mean(&mut weather.humidity_pct);
         }
         regions.insert(rows[0].region.as_str(), weather);
     }

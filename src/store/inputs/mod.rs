@@ -241,12 +241,13 @@ pub struct WeatherDay {
     pub date: Day,
     pub temperature_c: Option<f64>,
     pub precipitation_mm: Option<f64>,
+    pub humidity_pct: Option<f64>,
 }
 
 /// Observed up to the business date, forecast from it on: a replay of an old date must not see
 /// weather that nobody knew then.
 pub async fn weather(pool: &SqlitePool, business_date: Day) -> anyhow::Result<Vec<WeatherDay>> {
-    let sql = "SELECT region, date, kind, temperature_c, precipitation_mm FROM weather \
+    let sql = "SELECT region, date, temperature_c, precipitation_mm, humidity_pct FROM weather \
                WHERE (kind = 'observed') = (date < ?1) ORDER BY region, date";
     rows(pool, sql, &[business_date], |row| {
         Ok(WeatherDay {
@@ -254,6 +255,7 @@ pub async fn weather(pool: &SqlitePool, business_date: Day) -> anyhow::Result<Ve
             date: day(row, "date")?,
             temperature_c: row.try_get("temperature_c")?,
             precipitation_mm: row.try_get("precipitation_mm")?,
+            humidity_pct: row.try_get("humidity_pct")?,
         })
     })
     .await

@@ -1,0 +1,81 @@
+//! Which column of the regression is what.
+
+/// Six weekdays against Sunday.
+pub const WEEKDAY: usize = 0;
+/// Sine and cosine of so many harmonics of the solar year.
+pub const ANNUAL: usize = 6;
+pub const ANNUAL_COLUMNS: usize = 6;
+/// Sine and cosine of the lunar year.
+pub const LUNAR: usize = ANNUAL + ANNUAL_COLUMNS;
+/// On, depth, and the depth of the promotion that ended 1–3 and 4–7 days ago.
+pub const PROMO: usize = LUNAR + 2;
+pub const PRICE: usize = PROMO + 4;
+/// Mean promotion depth of the category's other items at the same place.
+pub const RIVALS: usize = PRICE + 1;
+pub const WEATHER: usize = RIVALS + 1;
+pub const WEATHER_COLUMNS: usize = 6;
+pub const EVENTS: usize = WEATHER + WEATHER_COLUMNS;
+/// Before, during and after.
+pub const COLUMNS_PER_EVENT: usize = 3;
+pub const EVENT_PARTS: [&str; COLUMNS_PER_EVENT] = ["before", "during", "after"];
+
+const PROMO_NAMES: [&str; 4] =
+    ["promo:on", "promo:depth", "promo:days-1-3-after", "promo:days-4-7-after"];
+const WEATHER_NAMES: [&str; WEATHER_COLUMNS] = [
+    "weather:cold-5-to-15",
+    "weather:cold-below-5",
+    "weather:hot-22-to-30",
+    "weather:hot-above-30",
+    "weather:rain",
+    "weather:humid",
+];
+
+/// What an effect belongs to when a forecast is explained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    Season,
+    Promo,
+    Price,
+    Weather,
+    Events,
+}
+
+pub fn group(column: usize) -> Group {
+    match column {
+        0..PROMO => Group::Season,
+        PROMO..PRICE | RIVALS => Group::Promo,
+        PRICE => Group::Price,
+        WEATHER..EVENTS => Group::Weather,
+        _ => Group::Events,
+    }
+}
+
+/// Which event, counted among the names, and which part of it.
+pub fn event_part(column: usize) -> Option<(usize, usize)> {
+    let from = column.checked_sub(EVENTS)?;
+    Some((from / COLUMNS_PER_EVENT, from % COLUMNS_PER_EVENT))
+}
+
+/// Whether all series of a place have the same value on a day, so that what else happened to all of
+/// them that day is mistaken for the column's effect.
+pub fn is_common(column: usize) -> bool {
+    !(PROMO..RIVALS).contains(&column)
+}
+
+/// A column's name for people: `weekday:0`, `promo:depth`, `event:spring-festival:before`.
+pub fn name(column: usize, event_names: &[String]) -> String {
+    let wave = |from: usize| ["sin", "cos"][(column - from) % 2];
+    match column {
+        0..ANNUAL => format!("weekday:{column}"),
+        ANNUAL..LUNAR => format!("year:{}{}", wave(ANNUAL), (column - ANNUAL) / 2 + 1),
+        LUNAR..PROMO => format!("lunar:{}", wave(LUNAR)),
+        PROMO..PRICE => PROMO_NAMES[column - PROMO].to_owned(),
+        PRICE => "price:log-ratio".to_owned(),
+        RIVALS => "cannibalisation:promo-depth-of-others".to_owned(),
+        WEATHER..EVENTS => WEATHER_NAMES[column - WEATHER].to_owned(),
+        _ => {
+            let (event, part) = ((column - EVENTS) / COLUMNS_PER_EVENT, (column - EVENTS) % 3);
+            format!("event:{}:{}", event_names[event], EVENT_PARTS[part])
+        }
+    }
+}

@@ -337,7 +337,7 @@ fn origins(panel: &Panel, config: &ForecastConfig) -> Vec<Origins> {
 
 /// Fits everything before the first cutoffs. Pooled effects are learned only from days before the
 /// earliest cutoff of any series that is still current; one that ended long ago must not take
-/// everyone's recent days away.
+/// everyone's recent days away. No later weather is seen either, not even by later cutoffs.
 fn run_trials(
     past: &Past,
     config: &ForecastConfig,
@@ -357,6 +357,9 @@ fn run_trials(
         .min();
     let ends: Vec<usize> =
         (0..panel.len()).map(|i| cut.map_or(0, |cut| panel.series(i).before(cut).len())).collect();
+    // The weather after a cutoff was at best forecast then, and is not to be learned from.
+    let known = cut.map(|cut| features.known_at(cut));
+    let features = known.as_ref().unwrap_or(features);
     let learner = Learner { panel, features, ends: &ends, members: &groups.members };
     let effects = (learns(models) && cut.is_some()).then(|| learner.learn());
     let betas = effects.as_ref().map(|effects| taught::betas(&learner, effects, input));

@@ -1,8 +1,9 @@
 //! The demo knows the demand that nobody saw, so forecasts and plans can be held against it.
 
+mod demo_effects;
 mod support;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use granary::jobs::demo::{DemoConfig, Truth};
 use granary_models::calendar::Day;
@@ -115,6 +116,25 @@ async fn judge_forecasts(shop: &Shop, truth: &Truth) -> Judged {
     judged
 }
 
+/// Value forecast and asked for on the days of Double-11, by kind of place.
+async fn peak_forecasts(shop: &Shop, truth: &Truth) -> BTreeMap<String, (f64, f64)> {
+    let price = prices(shop).await;
+    let sql = "SELECT f.item_id, f.location_id, f.date, f.mean, l.kind FROM v_forecast_current f \
+               JOIN location l USING (location_id) JOIN calendar_event e ON e.name = 'double-11' \
+               AND f.date BETWEEN e.starts_on AND e.ends_on \
+               WHERE f.business_date = ?1 AND l.region LIKE 'CN%'";
+    let mut sums: BTreeMap<String, (f64, f64)> = BTreeMap::new();
+    for row in rows(shop, sql).await {
+        let (key, date) = (key(&row), day(&row, "date"));
+        let Some(series) = truth.series.get(&key) else { continue };
+        let Some(came) = series.future.iter().find(|day| day.date == date) else { continue };
+        let sum = sums.entry(row.get("kind")).or_default();
+        sum.0 += price[&key.0] * row.get::<f64, _>("mean");
+        sum.1 += price[&key.0] * came.demand as f64;
+    }
+    sums
+}
+
 struct Line {
     qty: f64,
     expected_on: Day,
@@ -201,6 +221,12 @@ async fn forecasts_and_plan_hold_against_the_true_demand() {
         judged.bias / judged.demand,
         judged.plain / judged.days
     );
+    let mut double_11 = (0.0, 0.0);
+    for (kind, (forecast, demand)) in peak_forecasts(&shop, &truth).await {
+        println!("Double-11, {kind}: forecast {forecast:.0} of {demand:.0}");
+        double_11 = (double_11.0 + forecast, double_11.1 + demand);
+    }
+    demo_effects::check(&shop, &truth, &nightly_job().name).await;
     let served = serve(&shop, &truth).await;
     let fill = served.sold / served.demand;
     println!("{} lines: fill {fill:.4} for a target of {TARGET_FILL}", served.lines);
@@ -208,6 +234,21 @@ async fn forecasts_and_plan_hold_against_the_true_demand() {
     assert!(judged.days > 5_000.0, "too few days to judge");
     assert!(wape <= 0.8 * naive, "WAPE {wape:.4} against {naive:.4}");
     assert!((0.86..=0.94).contains(&coverage), "90% intervals cover {coverage:.4}");
+    let peak = double_11.0 / double_11.1;
+    assert!((0.85..=1.15).contains(&peak), "Double-11 is forecast at {peak:.2} of what came");
     assert!(served.lines > 100, "{} lines", served.lines);
     assert!((fill - TARGET_FILL).abs() <= 0.02, "fill {fill:.4} for {TARGET_FILL}");
+}
+
+/// The figures of `benches/README.md`; takes a minute, so it runs when asked for.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "the whole demo; run it in release with --ignored"]
+async fn effects_of_the_whole_demo() {
+    let shop = Shop::open(DemoConfig::default()).await;
+    shop.night(&nightly_job(), 0).await;
+    let truth = Truth::read(shop.folder.path()).expect("the truth");
+    for (kind, (forecast, demand)) in peak_forecasts(&shop, &truth).await {
+        println!("Double-11, {kind}: forecast {forecast:.0} of {demand:.0}");
+    }
+    demo_effects::check(&shop, &truth, &nightly_job().name).await;
 }

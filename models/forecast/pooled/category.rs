@@ -5,7 +5,7 @@ use super::columns;
 use super::evidence::{DaySums, Departures, Evidence, SHOCK_DAYS};
 use super::fit::Days;
 use super::gram::Gram;
-use super::learn::{CATEGORY_ROWS_MAX, GRADIENT_MAX, WEAK_PRIOR_SD, local};
+use super::learn::{CATEGORY_ROWS_MAX, GRADIENT_MAX, local};
 use super::newton::{NoSolution, solve};
 use super::pool::Pool;
 use super::prior::Estimate;
@@ -71,7 +71,7 @@ impl CategoryFit {
 
     /// How each region departs from the category with hardly any prior: estimates per column.
     pub fn region_departures(&self) -> Vec<Vec<Estimate>> {
-        let precision = vec![self.scale / (WEAK_PRIOR_SD * WEAK_PRIOR_SD); self.beta.len()];
+        let precision = columns::weak_precision(self.beta.len(), self.scale);
         let of = |gram: &Gram| {
             let factor = Cholesky::new(gram.with_precision(&precision), self.beta.len());
             let Some(factor) = factor else { return vec![Estimate::UNKNOWN; self.beta.len()] };
@@ -210,7 +210,7 @@ impl<'a> Errors<'a> {
     fn columns(&self) -> Vec<ColumnEvidence> {
         let p = self.evidence.columns;
         let scale = self.evidence.scale();
-        let weak = vec![scale / (WEAK_PRIOR_SD * WEAK_PRIOR_SD); p];
+        let weak = columns::weak_precision(p, scale);
         let total = self.fit.total();
         let unknown = ColumnEvidence {
             variance: f64::INFINITY,

@@ -1,5 +1,8 @@
 //! Cholesky factors of small symmetric matrices.
 
+/// Share of a diagonal entry that must be left when the columns before it were taken out.
+const PIVOT_MIN: f64 = 1e-13;
+
 /// Lower factor `L` of a symmetric positive definite matrix, `L L' = A`.
 pub struct Cholesky {
     lower: Vec<f64>,
@@ -7,16 +10,18 @@ pub struct Cholesky {
 }
 
 impl Cholesky {
-    /// From the lower triangle of `a`; `None` when `a` is not positive definite.
+    /// From the lower triangle of `a`; `None` when `a` is not positive definite, or so nearly not
+    /// that rounding alone would make the answer.
     pub fn new(mut a: Vec<f64>, n: usize) -> Option<Cholesky> {
         for j in 0..n {
             for k in 0..=j {
-                let mut sum = a[j * n + k];
+                let whole = a[j * n + k];
+                let mut sum = whole;
                 for m in 0..k {
                     sum -= a[j * n + m] * a[k * n + m];
                 }
                 if j == k {
-                    if sum.is_nan() || sum <= 0.0 {
+                    if sum.is_nan() || sum <= PIVOT_MIN * whole {
                         return None;
                     }
                     a[j * n + j] = sum.sqrt();
@@ -91,6 +96,8 @@ mod tests {
             assert!((got - want / 60.0).abs() < 1e-12, "{got} {want}");
         }
         assert!(Cholesky::new(vec![1.0, 0.0, 2.0, 1.0], 2).is_none());
+        assert!(Cholesky::new(vec![1.0, 0.0, 1.0, 1.0], 2).is_none());
+        assert!(Cholesky::new(vec![0.0], 1).is_none());
         assert!(Cholesky::new(vec![f64::NAN], 1).is_none());
     }
 }

@@ -15,9 +15,16 @@ pub const RIVALS: usize = PRICE + 1;
 pub const WEATHER: usize = RIVALS + 1;
 pub const WEATHER_COLUMNS: usize = 6;
 pub const EVENTS: usize = WEATHER + WEATHER_COLUMNS;
-/// Before, during and after.
-pub const COLUMNS_PER_EVENT: usize = 3;
-pub const EVENT_PARTS: [&str; COLUMNS_PER_EVENT] = ["before", "during", "after"];
+/// Before, during and after, then how the days before and after bend away from a straight fade.
+pub const COLUMNS_PER_EVENT: usize = 5;
+pub const EVENT_PARTS: [&str; COLUMNS_PER_EVENT] =
+    ["before", "during", "after", "before-bend", "after-bend"];
+/// Parts up to here are effects of a day; the rest are shapes between such days.
+pub const EVENT_EFFECTS: usize = 3;
+/// Standard deviation of the weak prior that keeps what the days do not tell solvable, in general
+/// and of a bend, which is believed to be small.
+const WEAK_PRIOR_SD: f64 = 1.0;
+const BEND_PRIOR_SD: f64 = 0.3;
 
 const PROMO_NAMES: [&str; 4] =
     ["promo:on", "promo:depth", "promo:days-1-3-after", "promo:days-4-7-after"];
@@ -56,6 +63,13 @@ pub fn event_part(column: usize) -> Option<(usize, usize)> {
     Some((from / COLUMNS_PER_EVENT, from % COLUMNS_PER_EVENT))
 }
 
+/// Precision of the weak prior of each column, given the residual scale.
+pub fn weak_precision(columns: usize, scale: f64) -> Vec<f64> {
+    let is_bend = |j| event_part(j).is_some_and(|(_, part)| part >= EVENT_EFFECTS);
+    let sd = |j| if is_bend(j) { BEND_PRIOR_SD } else { WEAK_PRIOR_SD };
+    (0..columns).map(|j| scale / (sd(j) * sd(j))).collect()
+}
+
 /// Whether all series of a place have the same value on a day, so that what else happened to all of
 /// them that day is mistaken for the column's effect.
 pub fn is_common(column: usize) -> bool {
@@ -74,7 +88,8 @@ pub fn name(column: usize, event_names: &[String]) -> String {
         RIVALS => "cannibalisation:promo-depth-of-others".to_owned(),
         WEATHER..EVENTS => WEATHER_NAMES[column - WEATHER].to_owned(),
         _ => {
-            let (event, part) = ((column - EVENTS) / COLUMNS_PER_EVENT, (column - EVENTS) % 3);
+            let from = column - EVENTS;
+            let (event, part) = (from / COLUMNS_PER_EVENT, from % COLUMNS_PER_EVENT);
             format!("event:{}:{}", event_names[event], EVENT_PARTS[part])
         }
     }

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use super::super::drivers::{EventWindow, SeriesMeta};
-use super::columns::{COLUMNS_PER_EVENT, EVENTS};
+use super::columns::{COLUMNS_PER_EVENT, EVENT_EFFECTS, EVENTS};
 use crate::calendar::Day;
 
 const SUNDAY: usize = 6;
 /// A workday in the middle of the week, which is what a make-up workday is like.
 const MIDWEEK: usize = 2;
 const REACH_DAYS_MAX: i32 = 60;
+/// Days before or after a window from which their course has a shape.
+const BEND_DAYS_MIN: i32 = 4;
 
 /// Whom a window touches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +30,7 @@ struct Entry {
 }
 
 /// The events of one region by day.
+#[derive(Clone)]
 pub struct EventTable {
     days: Vec<Vec<Entry>>,
     /// Weekday that a day of this region is like, where it is not its own.
@@ -76,23 +79,32 @@ impl EventTable {
         for day in from..=to {
             let (before, after) = (window.starts_on.0 - day, day - window.ends_on.0);
             let at = (day - first.0) as usize;
-            let (part, value) = if before > 0 {
-                (0, 1.0 - (before - 1) as f32 / lead as f32)
+            let (part, value, reach) = if before > 0 {
+                (0, 1.0 - (before - 1) as f32 / lead as f32, lead)
             } else if after > 0 {
-                (2, 1.0 - (after - 1) as f32 / lag as f32)
+                (2, 1.0 - (after - 1) as f32 / lag as f32, lag)
             } else {
                 if scope == Scope::All {
                     self.like[at] = like(self.like[at], &window.class);
                 }
-                (1, 1.0)
+                (1, 1.0, 0)
             };
-            let column = (column + part) as u16;
-            let entries = &mut self.days[at];
-            match entries.iter_mut().find(|e| e.column == column && e.scope == scope) {
-                // Where windows of one event overlap the larger value holds.
-                Some(entry) => entry.value = entry.value.max(value),
-                None => entries.push(Entry { column, scope, value }),
+            self.put_entry(at, Entry { column: (column + part) as u16, scope, value });
+            // Most in the middle of the days, nothing on the nearest one, whose effect stays its own.
+            let bend = 4.0 * value * (1.0 - value);
+            if reach >= BEND_DAYS_MIN && bend > 0.0 {
+                let column = (column + EVENT_EFFECTS + usize::from(part == 2)) as u16;
+                self.put_entry(at, Entry { column, scope, value: bend });
             }
+        }
+    }
+
+    /// Where windows of one event overlap the larger value holds.
+    fn put_entry(&mut self, day: usize, entry: Entry) {
+        let entries = &mut self.days[day];
+        match entries.iter_mut().find(|e| e.column == entry.column && e.scope == entry.scope) {
+            Some(known) => known.value = known.value.max(entry.value),
+            None => entries.push(entry),
         }
     }
 
@@ -186,7 +198,8 @@ mod tests {
         check(&all, 104, &[(1, 1.0)]);
         check(&all, 105, &[(1, 1.0)]);
         check(&all, 106, &[(2, 1.0)]);
-        check(&all, 109, &[(2, 0.25)]);
+        check(&all, 108, &[(2, 0.5), (4, 1.0)]);
+        check(&all, 109, &[(2, 0.25), (4, 0.75)]);
         check(&all, 110, &[]);
     }
 

@@ -12,7 +12,7 @@ use super::columns::{
 use super::events::{EventTable, occurrences};
 use super::gram::Row;
 use super::rivals::Rivals;
-use super::weather::{WeatherTable, season_of_year};
+use super::weather::{Sight, WeatherTable, season_of_year};
 use crate::calendar::{Day, lunar_year_phase};
 
 pub use super::columns::Group;
@@ -22,6 +22,7 @@ const ANNUAL_DAYS_MIN: usize = 440;
 const DEPTH_MAX: f32 = 0.95;
 
 /// The regressors of all series and days of one input.
+#[derive(Clone)]
 pub struct Features<'a> {
     pub(super) input: &'a ForecastInput<'a>,
     event_names: Vec<String>,
@@ -49,8 +50,8 @@ pub struct Features<'a> {
 }
 
 impl<'a> Features<'a> {
-    /// Tables for every day of the panel and its horizon, with a climatology from all of the
-    /// weather that was observed.
+    /// Tables for every day of the panel and its horizon: the weather as the input has it, observed
+    /// and then forecast, and beyond that a climatology of the days that are over.
     pub fn new(input: &'a ForecastInput<'a>) -> Features<'a> {
         let panel = input.panel;
         let spans = || (0..panel.len()).map(|i| panel.series(i));
@@ -79,7 +80,12 @@ impl<'a> Features<'a> {
             days,
             end,
             events,
-            weather: weather_tables(input, first, days, end),
+            weather: weather_tables(
+                input,
+                first,
+                days,
+                Sight { climate_until: end, seen_until: Day(i32::MAX) },
+            ),
             season: (0..days as i32).map(|day| season_of_year(first + day)).collect(),
             moon: (0..days as i32).map(|day| season_of_moon(first + day)).collect(),
             rivals: Rivals::new(input, first, days),
@@ -87,10 +93,11 @@ impl<'a> Features<'a> {
         }
     }
 
-    /// Per region what the weather does not tell on a day before `known_until`: the same tables
-    /// with the climatology that was known then.
-    pub fn expected_weather(&self, known_until: Day) -> Vec<Option<WeatherTable>> {
-        weather_tables(self.input, self.first, self.days, known_until)
+    /// As they were known on the day `cutoff`: later weather is what was to be expected then.
+    pub fn known_at(&self, cutoff: Day) -> Features<'a> {
+        let sight = Sight { climate_until: cutoff, seen_until: cutoff };
+        let weather = weather_tables(self.input, self.first, self.days, sight);
+        Features { weather, ..self.clone() }
     }
 
     pub fn columns(&self) -> usize {
@@ -169,9 +176,9 @@ fn weather_tables(
     input: &ForecastInput,
     first: Day,
     days: usize,
-    known_until: Day,
+    sight: Sight,
 ) -> Vec<Option<WeatherTable>> {
-    let of = |weather| WeatherTable::new(weather, first, days, known_until);
+    let of = |weather| WeatherTable::new(weather, first, days, sight);
     input.regions.iter().map(|region| region.weather.as_ref().map(of)).collect()
 }
 

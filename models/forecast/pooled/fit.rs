@@ -105,6 +105,10 @@ impl Days<'_> {
             let (mut sold, mut effects, mut used) = (0.0, 0.0, 0);
             for t in b * end / blocks..(b + 1) * end / blocks {
                 let Some(seen) = self.seen(i, t) else { continue };
+                // A history that begins with its first sale has one on that day because of that.
+                if t == 0 && seen.0 > 0.0 {
+                    continue;
+                }
                 if used == days.len() {
                     days.push(Working::default());
                 }

@@ -4,8 +4,8 @@ use super::gram::{Gram, Row};
 use super::newton::{Family, Local, NoSolution, Proof, solve};
 
 const EVALUATIONS_MAX: usize = 100;
-/// Of the sum of absolute contributions to the score.
-const TOLERANCE: f64 = 1e-8;
+/// Of what observed and expected responses contribute to a score together.
+const TOLERANCE: f64 = 1e-9;
 
 /// What a model is fitted to: `E[y] = exp(intercept + x * beta + offset)`.
 #[derive(Clone, Copy, Debug)]
@@ -50,7 +50,7 @@ pub enum GlmError {
 /// intercept is free.
 ///
 /// # Errors
-/// When the data do not fit together, Newton's method does not solve the score equation to 1e-8 of
+/// When the data do not fit together, Newton's method does not solve the score equation to 1e-9 of
 /// its terms, or the solution is worse than the mean.
 pub fn fit(data: &GlmData, family: Family, ridge: f64) -> Result<Glm, GlmError> {
     check(data)?;
@@ -85,8 +85,10 @@ pub fn fit(data: &GlmData, family: Family, ridge: f64) -> Result<Glm, GlmError> 
             entries.push((p as u16, 1.0));
             let residual = (y - mean) / mean;
             gram.add(&entries, weight, residual);
+            // Not of the residuals: they vanish where the fit is perfect.
+            let size = weight * (y + mean) / mean;
             for &(j, x) in &entries {
-                scale[usize::from(j)] += (weight * f64::from(x) * residual).abs();
+                scale[usize::from(j)] += size * f64::from(x).abs();
             }
         }
         let mut precision = vec![ridge; p];
@@ -115,10 +117,9 @@ fn null_model(data: &GlmData, family: Family, start: f64) -> Result<(f64, f64), 
         for (row, y) in data.y.iter().enumerate() {
             let mean = (beta[0] + offset(row)).exp();
             let weight = weight(row) * family.weight(mean);
-            let part = weight * (y - mean) / mean;
             information += weight;
-            score += part;
-            scale += f64::abs(part);
+            score += weight * (y - mean) / mean;
+            scale += weight * (y + mean) / mean;
         }
         Local { information: vec![information], score: vec![score], scale: vec![scale] }
     })?;

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::model::seen_demand;
 use super::category::{CategoryFit, Solved};
+use super::columns;
 use super::features::{Features, Group};
 use super::fit::{Days, log_factor};
 use super::gram::{Gram, Row};
@@ -29,8 +30,6 @@ const START_ROWS_MAX: usize = 150_000;
 const EVALUATIONS_MAX: usize = 12;
 /// Standard errors by which a score may miss zero.
 pub const GRADIENT_MAX: f64 = 0.05;
-/// Standard deviation of the weak prior that keeps what the days do not tell solvable.
-pub const WEAK_PRIOR_SD: f64 = 1.0;
 const L1_RATIO: f64 = 0.5;
 /// Share of the universal threshold `sqrt(2 log p / n)`.
 const PENALTY_SHARE: f64 = 0.5;
@@ -249,12 +248,11 @@ impl Learner<'_> {
 /// errors.
 pub fn local(gram: &Gram, beta: &[f64], center: &[f64]) -> Local {
     let scale = gram.residual_scale(beta);
-    let precision = scale / (WEAK_PRIOR_SD * WEAK_PRIOR_SD);
+    let precision = columns::weak_precision(beta.len(), scale);
     let mut score = gram.score(beta);
-    for (score, (beta, center)) in score.iter_mut().zip(beta.iter().zip(center)) {
-        *score -= precision * (beta - center);
+    for (j, score) in score.iter_mut().enumerate() {
+        *score -= precision[j] * (beta[j] - center[j]);
     }
-    let precision = vec![precision; beta.len()];
     let error = |j: usize| ((gram.diagonal(j).max(0.0) + precision[j]) * scale).sqrt();
     Local {
         information: gram.with_precision(&precision),

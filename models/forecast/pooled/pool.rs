@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::category::{CategoryFit, Solved};
-use super::columns::{self, COLUMNS_PER_EVENT, EVENT_PARTS, EVENTS, RIVALS};
+use super::columns::{self, COLUMNS_PER_EVENT, EVENT_EFFECTS, EVENT_PARTS, EVENTS, RIVALS};
 use super::evidence::{DaySums, Departures, Span};
 use super::features::Features;
 use super::prior::{ClassModel, Estimate, spread_around};
@@ -175,7 +175,8 @@ impl<'a> Pool<'a> {
                 for (e, &event) in events.iter().enumerate() {
                     priors[column(event)] = (0..seen.len()).map(|c| model.prior(c, e)).collect();
                 }
-                let known = table.iter().flatten().any(|cell| cell.variance.is_finite());
+                let known = part < EVENT_EFFECTS
+                    && table.iter().flatten().any(|cell| cell.variance.is_finite());
                 let name = format!("class:{class}:{part_name}");
                 classes.push(Class { name, model, known });
             }
@@ -195,6 +196,9 @@ impl<'a> Pool<'a> {
     ) -> Vec<Reported> {
         let mut rows = Vec::new();
         for (j, (seen, prior)) in seen.iter().zip(prior).enumerate() {
+            if columns::event_part(j).is_some_and(|(_, part)| part >= EVENT_EFFECTS) {
+                continue;
+            }
             let evidence = solved.columns[j];
             let event = columns::event_part(j).map(|(event, _)| event);
             let occurrences = event.map_or(0, |event| self.occurred(event, &solved.days));
@@ -206,7 +210,9 @@ impl<'a> Pool<'a> {
                 Some(_) => Estimate::UNKNOWN,
             };
             if estimate.variance.is_finite() {
-                let reach = student_95(evidence.freedom) * estimate.variance.sqrt();
+                let known = seen.variance.is_finite();
+                let point = if known { student_95(evidence.freedom) } else { NORMAL_95 };
+                let reach = point * estimate.variance.sqrt();
                 rows.push(Reported {
                     regressor: self.features.name(j),
                     log_effect: estimate.value,
@@ -252,7 +258,7 @@ struct Yearly {
 struct Class {
     name: String,
     model: ClassModel,
-    /// Whether any of its events was seen.
+    /// Whether it is an effect that any of its events was seen to have.
     known: bool,
 }
 

@@ -19,6 +19,7 @@ struct Sums {
 }
 
 /// Promotions of the series of a category in a region, per day.
+#[derive(Clone)]
 pub struct Rivals {
     /// (category, region) to its days.
     days: BTreeMap<(u32, u32), Vec<Sums>>,

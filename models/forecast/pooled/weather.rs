@@ -18,44 +18,66 @@ const HUMID_ABOVE_PCT: f32 = 70.0;
 const USUAL_C: f32 = 18.0;
 
 /// Weather of one region by day.
+#[derive(Clone)]
 pub struct WeatherTable {
     pub values: Vec<[f32; WEATHER_COLUMNS]>,
-    /// As if only the climatology were known.
-    pub expected: Vec<[f32; WEATHER_COLUMNS]>,
     /// Tens of degrees above the climatology.
     pub anomaly: Vec<f32>,
 }
 
+/// Up to which day weather is known.
+#[derive(Clone, Copy)]
+pub struct Sight {
+    /// The climatology is that of the days before.
+    pub climate_until: Day,
+    /// From this day on there is only what was to be expected then: the climatology, to which the
+    /// last temperature that was seen fades.
+    pub seen_until: Day,
+}
+
 impl WeatherTable {
-    /// Days `first .. first + days`. The climatology is that of the days before `known_until`.
-    pub fn new(weather: &Weather, first: Day, days: usize, known_until: Day) -> WeatherTable {
+    /// Days `first .. first + days`.
+    pub fn new(weather: &Weather, first: Day, days: usize, sight: Sight) -> WeatherTable {
+        let seen = (sight.seen_until.0.saturating_sub(weather.start.0)).max(0) as usize;
         let known = |values: &[f32], day: i32| -> Option<f32> {
             let index = usize::try_from((first + day) - weather.start).ok()?;
-            values.get(index).copied().filter(|value| value.is_finite())
+            upto(values, seen).get(index).copied().filter(|value| value.is_finite())
         };
-        let before = (known_until - weather.start).max(0) as usize;
+        let before = (sight.climate_until - weather.start).max(0) as usize;
         let usual = usual(weather.start, upto(&weather.temperature_c, before), first, days);
         let usual = usual.unwrap_or_else(|| vec![USUAL_C; days]);
         let rain = |mm: &f32| mm.max(0.0).ln_1p();
         let humid = |pct: &f32| (pct - HUMID_ABOVE_PCT).max(0.0) / 10.0;
         let mean_rain = mean(upto(&weather.precipitation_mm, before), rain);
         let mean_humid = mean(upto(&weather.humidity_pct, before), humid);
-        let mut table = WeatherTable {
-            values: Vec::with_capacity(days),
-            expected: Vec::with_capacity(days),
-            anomaly: Vec::with_capacity(days),
-        };
+        let warmer: Vec<f32> = (0..days as i32)
+            .map(|day| known(&weather.temperature_c, day).map(|t| t - usual[day as usize]))
+            .map(|anomaly| anomaly.unwrap_or(f32::NAN))
+            .collect();
+        let persistence = persistence(&warmer);
+        let mut table =
+            WeatherTable { values: Vec::with_capacity(days), anomaly: Vec::with_capacity(days) };
+        let mut anomaly = 0.0;
         for day in 0..days as i32 {
-            let usual = usual[day as usize];
-            let temperature = known(&weather.temperature_c, day).unwrap_or(usual);
+            let at = day as usize;
+            anomaly = if warmer[at].is_finite() { warmer[at] } else { persistence * anomaly };
             let wet = known(&weather.precipitation_mm, day).map_or(mean_rain, |mm| rain(&mm));
             let damp = known(&weather.humidity_pct, day).map_or(mean_humid, |pct| humid(&pct));
-            table.values.push(columns(temperature, wet, damp));
-            table.expected.push(columns(usual, mean_rain, mean_humid));
-            table.anomaly.push((temperature - usual) / 10.0);
+            table.values.push(columns(usual[at] + anomaly, wet, damp));
+            table.anomaly.push(anomaly / 10.0);
         }
         table
     }
+}
+
+/// How much of a day's anomaly is left on the next: its autocorrelation, 0 where none is seen.
+fn persistence(anomaly: &[f32]) -> f32 {
+    let (mut both, mut square) = (0.0f64, 0.0f64);
+    for pair in anomaly.windows(2).filter(|pair| pair.iter().all(|a| a.is_finite())) {
+        both += f64::from(pair[0]) * f64::from(pair[1]);
+        square += f64::from(pair[0]) * f64::from(pair[0]);
+    }
+    if square > 0.0 { (both / square).clamp(0.0, 0.95) as f32 } else { 0.0 }
 }
 
 fn upto(values: &[f32], days: usize) -> &[f32] {
@@ -156,16 +178,31 @@ mod tests {
             precipitation_mm: (0..500).map(|day| (day % 4) as f32).collect(),
             humidity_pct: (0..500).map(|day| 60.0 + (day % 30) as f32).collect(),
         };
-        let before = WeatherTable::new(&weather, Day(0), 520, Day(450));
+        let sight = Sight { climate_until: Day(450), seen_until: Day(450) };
+        let before = WeatherTable::new(&weather, Day(0), 520, sight);
         assert!((before.anomaly[300]).abs() < 0.3, "{}", before.anomaly[300]);
         for days in [&mut weather.temperature_c, &mut weather.precipitation_mm] {
             days[450..].fill(40.0);
         }
         weather.humidity_pct[450..].fill(100.0);
-        let after = WeatherTable::new(&weather, Day(0), 520, Day(450));
-        assert_eq!(before.expected, after.expected);
-        assert_eq!(before.values[..450], after.values[..450]);
-        assert!(after.values[450] != before.values[450]);
-        assert_eq!(after.values[510], after.expected[510]);
+        let after = WeatherTable::new(&weather, Day(0), 520, sight);
+        assert_eq!(before.values, after.values);
+        assert_eq!(before.anomaly, after.anomaly);
+        let all = Sight { seen_until: Day(i32::MAX), ..sight };
+        let seen = WeatherTable::new(&weather, Day(0), 520, all);
+        assert_eq!(seen.values[..450], after.values[..450]);
+        assert!(seen.values[450] != after.values[450]);
+    }
+
+    #[test]
+    fn the_last_temperature_fades_to_the_climatology() {
+        // A year of 12 degrees, warmer by 8 in its last four weeks.
+        let temperature_c = (0..400).map(|day| if day < 372 { 12.0 } else { 20.0 }).collect();
+        let weather = Weather { start: Day(0), temperature_c, ..Weather::default() };
+        let sight = Sight { climate_until: Day(372), seen_until: Day(400) };
+        let table = WeatherTable::new(&weather, Day(0), 440, sight);
+        assert!((table.anomaly[399] - 0.8).abs() < 0.01);
+        let fades = table.anomaly[399..].windows(2).all(|pair| pair[1] < pair[0]);
+        assert!(fades && table.anomaly[439] < 0.2, "{:?}", &table.anomaly[399..]);
     }
 }

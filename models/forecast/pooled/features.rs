@@ -205,6 +205,15 @@ impl SeriesFeatures<'_> {
         self.promo_depth.is_empty()
     }
 
+    /// What day `t` owes to being like another weekday than its own, as a logarithm: that a Monday off
+    /// sells like a Sunday is its event's doing, not the season's.
+    pub fn unlike_its_weekday(&self, t: usize, beta: &[f64]) -> f64 {
+        let own = (self.weekday + t) % 7;
+        let like = self.events.weekday(self.offset + t, own);
+        let effect = |weekday: usize| if weekday < 6 { beta[WEEKDAY + weekday] } else { 0.0 };
+        effect(like) - effect(own)
+    }
+
     /// What is not zero on day `t` of the series, into `row`.
     pub fn row(&self, t: usize, row: &mut Row) {
         row.clear();

@@ -185,6 +185,9 @@ impl Learner<'_> {
                 };
                 sums[group] += beta[usize::from(column)] * f64::from(value);
             }
+            let unlike = series.unlike_its_weekday(t, beta);
+            sums[0] -= unlike;
+            sums[1] += unlike;
         }
         sums.map(|sum| (sum / n).exp())
     }
@@ -198,7 +201,8 @@ impl Learner<'_> {
                 series.row(t, &mut row);
                 let events =
                     row.iter().filter(|(j, _)| Features::group(usize::from(*j)) == Group::Events);
-                events.map(|&(j, x)| beta[usize::from(j)] * f64::from(x)).sum::<f64>() as f32
+                let own: f64 = events.map(|&(j, x)| beta[usize::from(j)] * f64::from(x)).sum();
+                (own + series.unlike_its_weekday(t, beta)) as f32
             })
             .collect()
     }

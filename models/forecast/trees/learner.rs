@@ -17,10 +17,12 @@ pub const ORIGIN_DAYS_MIN: usize = 14;
 const LESSON_DAYS: usize = 28;
 /// Steps ahead that rows are made for; what lies beyond is forecast as the last of them.
 const STEPS_MAX: usize = 28;
-/// Fewer rows than this teach trees nothing that a regression does not know.
-const ROWS_MIN: usize = 10_000;
+/// Fewer days than this teach trees nothing that a regression does not know.
+const DAYS_MIN: usize = 10_000;
 /// Likewise, fewer series than this.
 const SERIES_MIN: usize = 50;
+/// A day of a small panel teaches from up to so many steps before it: more would only repeat it.
+const STEPS_OF_DAY_MAX: usize = 3;
 /// Rows on which bins are cut.
 const EDGE_ROWS: usize = 100_000;
 /// Series whose rows are made by one task.
@@ -91,7 +93,7 @@ impl TreesLearner {
     ) -> Option<TreesLearner> {
         let lessons = lessons(board, ends, keys, horizon, config.rows_max);
         let series = lessons.chunk_by(|a, b| a.series == b.series).count();
-        if lessons.len() < ROWS_MIN || series < SERIES_MIN {
+        if lessons.is_empty() || series < SERIES_MIN {
             return None;
         }
         let features = before.map_or_else(|| board.names(), TreesLearner::worthy);
@@ -205,7 +207,8 @@ fn step_asked(step: usize, asked: usize) -> usize {
     asked - week + (step - asked) % week
 }
 
-/// Days to learn from, by series and day: all, or a sample that depends on the keys only.
+/// Days to learn from, by series and day: all, each from one step or several before it, or a sample
+/// that depends on the keys only. None when there are too few.
 fn lessons(
     board: &Board,
     ends: &[usize],
@@ -220,8 +223,12 @@ fn lessons(
         (first..ends[i].min(life.days())).filter(|&day| life.whole[day])
     };
     let all: usize = (0..ends.len()).into_par_iter().map(|i| usable(i).count()).sum();
-    let share = rows_max as f64 / all.max(1) as f64;
-    let mut lessons = Vec::with_capacity(all.min(rows_max + rows_max / 8));
+    if all < DAYS_MIN {
+        return Vec::new();
+    }
+    let share = rows_max as f64 / all as f64;
+    let times = (share as usize).clamp(1, STEPS_OF_DAY_MAX);
+    let mut lessons = Vec::with_capacity((times * all).min(rows_max + rows_max / 8));
     for (i, &key) in keys.iter().enumerate() {
         for day in usable(i) {
             let luck = mix(key ^ mix(day as u64));
@@ -229,8 +236,11 @@ fn lessons(
                 continue;
             }
             let furthest = steps.min(day + 1 - ORIGIN_DAYS_MIN);
-            let step = (mix(luck ^ 1) % furthest as u64) as usize;
-            lessons.push(Lesson { series: i as u32, origin: (day - step) as u32, day: day as u32 });
+            let first = (mix(luck ^ 1) % furthest as u64) as usize;
+            lessons.extend((0..times.min(furthest)).map(|k| {
+                let step = (first + k * furthest / times) % furthest;
+                Lesson { series: i as u32, origin: (day - step) as u32, day: day as u32 }
+            }));
         }
     }
     lessons

@@ -6,6 +6,7 @@ mod demo;
 mod doctor;
 mod event;
 mod explain;
+mod explain_parts;
 mod export;
 mod export_rows;
 mod import;

@@ -289,6 +289,7 @@ async fn sku_page(
         mean_28 => sku.mean_demand(28),
         mean_14 => sku.mean_demand(14),
         demand => sku_charts::demand(sku),
+        parts => sku_charts::parts(sku),
         projection => projection,
         elsewhere => elsewhere,
         run => sku.run,

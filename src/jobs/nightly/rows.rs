@@ -24,6 +24,7 @@ use crate::store::publish::{
     FindingRow, ForecastRow, ForecastSeriesRow, LineRow, OrderExceptionRow, PlanLimitRow,
     ProductionRow, ProjectionRow, RunRow, RunRows, ScoreRow, SegmentRow, StockExitRow,
 };
+use crate::store::split::StoredSplit;
 
 /// Everything that one night found out.
 pub struct Tonight<'a> {
@@ -146,8 +147,9 @@ fn daily_mean(forecast: &SkuForecast, days: usize) -> f64 {
     sum / days.max(1) as f64
 }
 
-/// What the forecast is made of: factors of a model, or the steps of a launch.
+/// What the forecast is made of: the parts of its means, and the steps of a launch.
 fn components(tonight: &Tonight, i: usize, forecast: &SkuForecast) -> String {
+    let split = StoredSplit::of(forecast, tonight.job.forecast.horizon_days);
     match tonight.launches.get(&i) {
         Some(launch) => {
             let steps: Vec<_> = launch
@@ -155,9 +157,10 @@ fn components(tonight: &Tonight, i: usize, forecast: &SkuForecast) -> String {
                 .iter()
                 .map(|step| json!({"step": step.step, "text": step.text, "value": step.value}))
                 .collect();
-            json!({ "launch": steps, "own_sales_weight": launch.own_sales_weight })
+            let weight = launch.own_sales_weight;
+            json!({ "split": split, "launch": steps, "own_sales_weight": weight })
         }
-        None => json!(forecast.components),
+        None => json!({ "split": split }),
     }
     .to_string()
 }

@@ -36,6 +36,8 @@ async fn names_from_files_are_text_never_markup() {
     let page = get(&fixture, "/sku/00001/S1", "localhost").await;
     assert!(page.contains("&lt;script&gt;"), "the name is shown");
     assert!(page.contains("<svg class=\"chart\""), "with charts");
+    assert!(page.contains("What the mean is made of"), "with its parts");
+    assert!(page.contains("&lt;script&gt;alert(1)"), "and its events by name");
     assert!(!HOSTILE.is_empty());
 }
 

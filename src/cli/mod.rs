@@ -4,6 +4,7 @@ mod backtest;
 mod calendar;
 mod demo;
 mod doctor;
+mod drivers;
 mod event;
 mod explain;
 mod explain_parts;
@@ -90,6 +91,8 @@ enum Command {
     Plan(plan::PlanArgs),
     /// Why this quantity? Every step from history to the order line, or what a finding's code means.
     Explain(explain::ExplainArgs),
+    /// What events, promotions, prices, weather and seasons do to the demand of each category.
+    Drivers(drivers::DriversArgs),
     /// Write the current plan or its forecasts to a file.
     Export(export::ExportArgs),
     /// List the jobs, when they last ran and when they are due.
@@ -113,6 +116,7 @@ impl Cli {
             Command::Policy(args) => policy::run(&args),
             Command::Plan(args) => plan::run(global, args).await,
             Command::Explain(args) => explain::run(global, args).await,
+            Command::Drivers(args) => drivers::run(global, args).await,
             Command::Export(args) => export::run(global, args).await,
             Command::Jobs(args) => jobs::run(global, args).await,
             Command::Doctor(args) => doctor::run(global, args).await,

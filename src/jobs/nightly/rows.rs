@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use granary_models::backtest::panel::PanelForecast;
+use granary_models::backtest::panel::{EffectRow, PanelForecast};
 use granary_models::forecast::sku_forecast::SkuForecast;
 use granary_models::plan::gates::run_value_minor;
 use granary_models::plan::line::{LineState, ReorderLine};
@@ -71,6 +71,7 @@ pub fn build(tonight: &Tonight, index: &Index, mut findings: Findings) -> (RunRo
         run: run_row(tonight, &counts),
         forecast_series: series_rows(tonight, &ids),
         forecasts: forecast_rows(tonight, &ids),
+        effects: effect_rows(tonight.forecast),
         lines: lines.iter().map(line_row).collect(),
         projections: projection_rows(tonight, &ids),
         productions: tonight.batches.iter().map(|batch| production_row(tonight, batch)).collect(),
@@ -163,6 +164,14 @@ fn components(tonight: &Tonight, i: usize, forecast: &SkuForecast) -> String {
         None => json!({ "split": split }),
     }
     .to_string()
+}
+
+/// An effect without a finite interval has not been learned.
+fn effect_rows(forecast: &PanelForecast) -> Vec<EffectRow> {
+    let known = |row: &&EffectRow| {
+        [row.low, row.log_effect, row.high].iter().all(|value| value.is_finite())
+    };
+    forecast.effects.iter().filter(known).cloned().collect()
 }
 
 fn forecast_rows(tonight: &Tonight, ids: &Ids) -> Vec<ForecastRow> {

@@ -84,7 +84,7 @@ async fn no_location(
     Ok(Refused::new(Exit::Usage, message))
 }
 
-async fn unknown_sku(
+pub async fn unknown_sku(
     db: &mut SqliteConnection,
     run: &Run,
     item: &str,

@@ -20,6 +20,7 @@ mod run;
 mod serve;
 mod simulate;
 mod text;
+mod what_if;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -93,6 +94,8 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// What events, promotions, prices, weather and seasons do to the demand of each category.
     Drivers(drivers::DriversArgs),
+    /// What if price, promotion or weather were different? The forecast again, before and after.
+    WhatIf(what_if::WhatIfArgs),
     /// Write the current plan or its forecasts to a file.
     Export(export::ExportArgs),
     /// List the jobs, when they last ran and when they are due.
@@ -117,6 +120,7 @@ impl Cli {
             Command::Plan(args) => plan::run(global, args).await,
             Command::Explain(args) => explain::run(global, args).await,
             Command::Drivers(args) => drivers::run(global, args).await,
+            Command::WhatIf(args) => what_if::run(global, args).await,
             Command::Export(args) => export::run(global, args).await,
             Command::Jobs(args) => jobs::run(global, args).await,
             Command::Doctor(args) => doctor::run(global, args).await,

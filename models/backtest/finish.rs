@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::explain::{AddedEvents, Made};
 use super::memory::{PanelMemory, SeriesMemory, SeriesPlan, fingerprint};
 use super::partial::Training;
 use super::taught::TreesTonight;
@@ -12,8 +13,10 @@ use crate::forecast::demand_class::DemandClass;
 use crate::forecast::drivers::ForecastInput;
 use crate::forecast::ensemble::Ensemble;
 use crate::forecast::model::{FitError, History, Model, seen_demand};
+use crate::forecast::pooled::explain::{DayLogs, Ledger};
 use crate::forecast::pooled::learn::{Effects, Learner};
-use crate::forecast::sku_forecast::{Components, SkuForecast, average};
+use crate::forecast::sku_forecast::SkuForecast;
+use crate::forecast::split::{Part, Split};
 use crate::series::FULLY_AVAILABLE;
 
 /// The recent days whose events the level already contains.
@@ -30,6 +33,8 @@ pub struct Finisher<'a> {
     pub shapes: &'a [Arc<SpreadShape>],
     /// Learned from the whole history, when the pooled model is in the portfolio.
     pub learned: Option<(&'a Learner<'a>, &'a Effects)>,
+    /// What its columns belong to.
+    pub ledger: Option<&'a Ledger>,
     /// What the trees say, as long as they are remembered.
     pub trees: Option<&'a TreesTonight>,
     /// Whether forecasts without drivers get the events' factors.
@@ -135,25 +140,77 @@ impl Finisher<'_> {
     ) -> (SkuForecast, Vec<Finding>) {
         let plan = &memory.plan;
         let mut findings = memory.findings.clone();
-        let mut made = ensemble.forecast(self.horizon_days);
+        let members = ensemble.members(self.horizon_days);
+        let combined = ensemble.combine(&members);
+        let mut made = combined.clone();
         let whole_days = if plan.is_yardstick() { 1.0 } else { self.training.whole_days[i] };
         made.iter_mut().for_each(|mean| *mean *= whole_days);
-        let share = ensemble.pooled_share();
         let beta = memory.beta.as_deref().map(widened);
+        let logs = beta.as_deref().map_or_else(Vec::new, |beta| self.day_logs(i, beta));
         let eventful = self.add_events && plan.class != DemandClass::Obsolete;
-        if let Some(beta) = beta.as_deref().filter(|_| eventful) {
-            self.add_events(i, beta, share, &mut made);
-        }
+        let added = beta
+            .as_deref()
+            .filter(|_| eventful)
+            .and_then(|beta| self.add_events(i, beta, ensemble.pooled_share(), &logs, &mut made));
         let mut mean: Vec<f64> = made.into_iter().map(clean).collect();
-        let observed = demand.iter().filter(|d| !d.is_nan()).count();
+        let guess = self.oddities(i, demand, plan, ensemble, &mut findings);
+        if let Some(guess) = guess {
+            mean.fill(clean(guess));
+        }
+        let made = Made {
+            ensemble,
+            members: &members,
+            combined: &combined,
+            season: self.seasons.first().copied().unwrap_or(1),
+            logs: &logs,
+            trees_level: self.trees.map_or(0.0, |trees| f64::from(trees.level[i])),
+            whole_days,
+            added,
+        };
+        let forecast = SkuForecast {
+            key: memory.key,
+            class: plan.class,
+            model: ensemble.model,
+            runner_up: plan.runner_up,
+            margin: plan.margin as f32,
+            split: match guess {
+                Some(_) => Split::default(),
+                None => made.split(&mean, self.ledger),
+            },
+            mean,
+            dispersion: plan.dispersion as f32,
+            shape: Arc::clone(&self.shapes[plan.class as usize]),
+            correlation: self.memory.correlation[plan.class as usize] as f32,
+            history_days: demand.len() as u32,
+            censored_days: (demand.len() - self.whole_days(i)) as u32,
+        };
+        (forecast, findings)
+    }
+
+    /// Days of the history that were seen whole.
+    fn whole_days(&self, i: usize) -> usize {
         let available = self.input.panel.series(i).available;
-        let whole = available.iter().filter(|&&a| a >= FULLY_AVAILABLE).count();
+        available.iter().filter(|&&a| a >= FULLY_AVAILABLE).count()
+    }
+
+    /// Says what is odd about a history, and gives what stands for the mean where none of its days
+    /// can be used.
+    fn oddities(
+        &self,
+        i: usize,
+        demand: &[f64],
+        plan: &SeriesPlan,
+        ensemble: &Ensemble,
+        findings: &mut Vec<Finding>,
+    ) -> Option<f64> {
+        let observed = demand.iter().filter(|d| !d.is_nan()).count();
         let days = demand.len();
-        if whole == 0 && days > 0 {
+        let mut guess = None;
+        if self.whole_days(i) == 0 && days > 0 {
             let detail = if observed == 0 {
-                let guess = self.sales_over_availability(i);
-                mean.fill(clean(guess));
-                format!("none of {days} days can be used; sales over availability gave {guess:.3}")
+                let sold = self.sales_over_availability(i);
+                guess = Some(sold);
+                format!("none of {days} days can be used; sales over availability gave {sold:.3}")
             } else {
                 format!("none of {days} days was whole; {observed} that were partly so had to do")
             };
@@ -164,66 +221,42 @@ impl Finisher<'_> {
                 format!("{observed} observed days are too few for a backtest; used {used}");
             findings.push(Finding::new(Code::ShortHistory, detail));
         }
-        let forecast = SkuForecast {
-            key: memory.key,
-            class: plan.class,
-            model: ensemble.model,
-            runner_up: plan.runner_up,
-            margin: plan.margin as f32,
-            components: self.components(i, &mean, beta.as_deref(), ensemble),
-            mean,
-            dispersion: plan.dispersion as f32,
-            shape: Arc::clone(&self.shapes[plan.class as usize]),
-            correlation: self.memory.correlation[plan.class as usize] as f32,
-            history_days: demand.len() as u32,
-            censored_days: (demand.len() - whole) as u32,
-        };
-        (forecast, findings)
+        guess
     }
 
     /// Holidays and peaks reach every forecast, also one whose model has no drivers: the weeks on
     /// which it was chosen may have held no such day. What the recent level already contains of
     /// events is taken out, and the pooled share has its own.
-    fn add_events(&self, i: usize, beta: &[f64], pooled_share: f64, made: &mut [f64]) {
-        let Some((learner, _)) = self.learned else { return };
-        let without = 1.0 - pooled_share;
-        if without <= 0.0 {
-            return;
+    fn add_events(
+        &self,
+        i: usize,
+        beta: &[f64],
+        pooled_share: f64,
+        logs: &[DayLogs],
+        made: &mut [f64],
+    ) -> Option<AddedEvents> {
+        let (learner, _) = self.learned?;
+        let share = 1.0 - pooled_share;
+        if share <= 0.0 {
+            return None;
         }
         let history = self.input.panel.series(i).len();
         let recent = history.saturating_sub(RECENT_DAYS)..history;
         let [_, recent, ..] = learner.parts(i, beta, recent);
-        for (day, mean) in made.iter_mut().enumerate() {
-            let [_, events, ..] = learner.parts(i, beta, history + day..history + day + 1);
-            *mean *= (events / recent.max(1e-6)).powf(without);
+        let recent = recent.max(1e-6);
+        for (mean, logs) in made.iter_mut().zip(logs) {
+            *mean *= (logs.of(Part::Events).exp() / recent).powf(share);
         }
+        Some(AddedEvents { share, recent: recent.ln() })
     }
 
-    /// The regression's parts as far as it has a share, what the trees add to them, and the level
-    /// that remains.
-    fn components(
-        &self,
-        i: usize,
-        mean: &[f64],
-        beta: Option<&[f64]>,
-        ensemble: &Ensemble,
-    ) -> Components {
-        let level = average(mean) as f32;
-        let share = ensemble.pooled_share();
-        let (Some((learner, _)), Some(beta)) = (self.learned, beta) else {
-            return Components::level_only(level);
+    /// What the regression says of each day of the horizon.
+    fn day_logs(&self, i: usize, beta: &[f64]) -> Vec<DayLogs> {
+        let Some(((learner, _), ledger)) = self.learned.zip(self.ledger) else {
+            return Vec::new();
         };
-        if share <= 0.0 {
-            return Components::level_only(level);
-        }
         let history = self.input.panel.series(i).len();
-        let parts = learner.parts(i, beta, history..history + self.horizon_days);
-        let [season, events, promo, price, weather] = parts.map(|part| part.powf(share) as f32);
-        let added = self.trees.map_or(1.0, |trees| f64::from(trees.remainder[i]));
-        let remainder = added.max(1e-3).powf(ensemble.share(Model::Trees)) as f32;
-        let factors = season * events * promo * price * weather * remainder;
-        let level = level / factors.max(1e-6);
-        Components { level, season, events, promo, price, weather, remainder }
+        learner.day_logs(ledger, i, beta, history..history + self.horizon_days)
     }
 
     /// Units per fully available day when no day was fully available.

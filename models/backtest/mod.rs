@@ -3,6 +3,7 @@
 
 pub mod analyst;
 pub mod choose;
+mod explain;
 pub mod finish;
 pub mod judge;
 pub mod memory;

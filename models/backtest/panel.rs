@@ -18,9 +18,11 @@ use crate::finding::Finding;
 use crate::forecast::demand_class::DemandClass;
 use crate::forecast::drivers::{ForecastInput, InputError};
 use crate::forecast::model::{Model, SEASON_DAYS, seen_demand};
+use crate::forecast::pooled::explain::Ledger;
 use crate::forecast::pooled::features::Features;
 use crate::forecast::pooled::learn::Learner;
 use crate::forecast::sku_forecast::SkuForecast;
+use crate::forecast::split::Split;
 use crate::forecast::trees::board::Board;
 use crate::series::Panel;
 
@@ -168,12 +170,15 @@ pub fn forecast_panel(
     input: &ForecastInput,
     config: &ForecastConfig,
 ) -> Result<PanelForecast, InputError> {
-    let mut forecasts = forecast_by(input, config, &[Wanted::Auto])?;
+    input.check(config.horizon_days)?;
+    let features = Features::new(input);
+    let mut forecasts = refit(input, config, &features, &[Wanted::Auto], |night| night.forecast);
     Ok(forecasts.remove(0))
 }
 
 /// As [`forecast_panel`], for each of `wanted` in its order. All go through the same trials, and
-/// each has its spread from its own errors in them.
+/// each has its spread from its own errors in them. What the means are made of is not kept: many
+/// models' splits of many series would take more room than their means.
 ///
 /// # Errors
 /// When the input's parts do not fit together.
@@ -184,7 +189,12 @@ pub fn forecast_by(
 ) -> Result<Vec<PanelForecast>, InputError> {
     input.check(config.horizon_days)?;
     let features = Features::new(input);
-    Ok(refit(input, config, &features, wanted, |night| night.forecast))
+    let without_split = |night: Night| {
+        let mut forecast = night.forecast;
+        forecast.series.iter_mut().for_each(|series| series.split = Split::default());
+        forecast
+    };
+    Ok(refit(input, config, &features, wanted, without_split))
 }
 
 /// A forecast and what to remember of it.
@@ -250,6 +260,7 @@ fn follow(
         Learner { panel: &training.panel, features, ends: &ends, members: &groups.members };
     let shapes: Vec<Arc<SpreadShape>> = memory.panel.shapes.iter().cloned().map(Arc::new).collect();
     let trees = trees_tonight(input, config, &learner, memory, &training);
+    let ledger = Ledger::new(features);
     let finisher = Finisher {
         input,
         training: &training,
@@ -258,6 +269,7 @@ fn follow(
         memory: &memory.panel,
         shapes: &shapes,
         learned: memory.panel.effects.as_ref().map(|effects| (&learner, effects)),
+        ledger: Some(&ledger),
         trees: trees.as_ref(),
         add_events: true,
     };

@@ -21,6 +21,7 @@ use crate::forecast::blend::{Blend, Rule};
 use crate::forecast::demand_class::DemandClass;
 use crate::forecast::drivers::ForecastInput;
 use crate::forecast::model::{History, Model, seen_demand};
+use crate::forecast::pooled::explain::Ledger;
 use crate::forecast::pooled::features::Features;
 use crate::forecast::pooled::learn::{Effects, Learner, Reported};
 use crate::forecast::trees::board::Board;
@@ -154,6 +155,7 @@ impl Settled<'_> {
             ..self.memory.clone()
         };
         let shapes: Vec<Arc<SpreadShape>> = memory.shapes.iter().cloned().map(Arc::new).collect();
+        let ledger = self.learned.map(|(learner, _)| Ledger::new(learner.features));
         let finisher = Finisher {
             input: self.input,
             training: self.training,
@@ -162,6 +164,7 @@ impl Settled<'_> {
             memory: &memory,
             shapes: &shapes,
             learned: self.learned,
+            ledger: ledger.as_ref(),
             trees: self.tonight,
             add_events: wanted == Wanted::Auto,
         };

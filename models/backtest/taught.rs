@@ -7,6 +7,7 @@ use crate::forecast::drivers::ForecastInput;
 use crate::forecast::pooled::learn::{Effects, Learner};
 use crate::forecast::trees::board::Board;
 use crate::forecast::trees::learner::{TreesConfig, TreesLearner};
+use crate::forecast::trees::life::Life;
 
 /// Rows that the trees of a trial learn from: they only have to show what they are worth.
 const TRIAL_ROWS: usize = 400_000;
@@ -21,11 +22,15 @@ pub fn trial_fit() -> TreesConfig {
     TreesConfig { rows_max: TRIAL_ROWS, ..TreesConfig::default() }
 }
 
-/// Effects of every series.
+/// Effects of every series, in single precision as they are remembered: trees that are asked again
+/// on the same night say the same.
 pub fn betas(learner: &Learner, effects: &Effects, input: &ForecastInput) -> Vec<Vec<f64>> {
     (0..input.panel.len())
         .into_par_iter()
-        .map(|i| learner.series_beta(i, input.meta[i].category as usize, effects))
+        .map(|i| {
+            let beta = learner.series_beta(i, input.meta[i].category as usize, effects);
+            beta.into_iter().map(|effect| f64::from(effect as f32)).collect()
+        })
         .collect()
 }
 
@@ -40,9 +45,9 @@ pub struct TreesTonight {
     pub means: Vec<Vec<f32>>,
     /// Likewise of the days between a series' last fit and tonight, as was to be said then.
     pub since: Vec<Vec<f32>>,
-    /// By what factor they change what the regression and the level alone would say, over the
-    /// horizon.
-    pub remainder: Vec<f32>,
+    /// The level of each series that the regression's factors and theirs are applied to, units a
+    /// whole day.
+    pub level: Vec<f32>,
 }
 
 impl TreesTonight {
@@ -55,15 +60,10 @@ impl TreesTonight {
     ) -> TreesTonight {
         let ends: Vec<Vec<usize>> = board.lives.iter().map(|life| vec![life.days()]).collect();
         let mut means = trees.forecast(board, &ends, steps);
-        let remainder = means.iter().enumerate().map(|(i, means)| {
-            let origin = board.lives[i].days();
-            let base: f64 = (0..means.len()).map(|s| board.base(i, origin, origin + s)).sum();
-            let said: f64 = means.iter().map(|&mean| f64::from(mean)).sum();
-            if base > 0.0 { (said / (base * whole_days[i])) as f32 } else { 1.0 }
-        });
-        let remainder = remainder.collect();
+        let of = |(i, life): (usize, &Life)| board.level(i, life.days()) as f32;
+        let start = board.lives.iter().enumerate().map(of).collect();
         level(&mut means, whole_days);
-        TreesTonight { means, since: Vec::new(), remainder }
+        TreesTonight { means, since: Vec::new(), level: start }
     }
 
     /// Also asks what was to be said of the days since each remembered series was fitted.

@@ -46,13 +46,24 @@ impl Ensemble {
 
     /// Mean demand of the next `steps` steps.
     pub fn forecast(&self, steps: usize) -> Vec<f64> {
+        self.combine(&self.members(steps))
+    }
+
+    /// Mean demand of the next `steps` steps as each part sees it.
+    pub fn members(&self, steps: usize) -> Vec<Vec<f64>> {
         let mut means = vec![vec![0.0; steps]; self.parts.len()];
         for ((fitted, _), mean) in self.parts.iter().zip(&mut means) {
             fitted.forecast(mean);
         }
-        if means.len() == 1 {
-            return means.remove(0);
+        means
+    }
+
+    /// What the parts' means come to together.
+    pub fn combine(&self, means: &[Vec<f64>]) -> Vec<f64> {
+        if let [mean] = means {
+            return mean.clone();
         }
+        let steps = means.first().map_or(0, Vec::len);
         let rule = match self.model {
             Model::BlendMedian => Rule::Median,
             _ => Rule::Weighted,
@@ -60,12 +71,24 @@ impl Ensemble {
         let mut values = vec![(0.0, 0.0); self.parts.len()];
         (0..steps)
             .map(|step| {
-                for ((value, mean), (_, of)) in values.iter_mut().zip(&means).zip(&self.parts) {
+                for ((value, mean), (_, of)) in values.iter_mut().zip(means).zip(&self.parts) {
                     *value = (mean[step], of[stage(step, self.stage_steps, of.len())]);
                 }
                 rule.combine(&mut values)
             })
             .collect()
+    }
+
+    /// Shares of the parts at a step, which add up to one; a median's have equal ones.
+    pub fn shares(&self, step: usize) -> Vec<f64> {
+        let weight = |of: &Vec<f64>| match self.model {
+            Model::BlendMedian => 1.0,
+            _ => of[stage(step, self.stage_steps, of.len())],
+        };
+        let weights: Vec<f64> = self.parts.iter().map(|(_, of)| weight(of)).collect();
+        let total: f64 = weights.iter().sum();
+        let even = 1.0 / weights.len() as f64;
+        weights.iter().map(|weight| if total > 0.0 { weight / total } else { even }).collect()
     }
 
     /// Share that a model has in it, over the stages.

@@ -30,6 +30,7 @@ pub mod ses;
 pub mod simplex;
 pub mod sku_forecast;
 pub mod smoothing;
+pub mod split;
 pub mod theta;
 pub mod theta_steady;
 pub mod trees;

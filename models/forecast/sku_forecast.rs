@@ -2,44 +2,13 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use super::demand_class::DemandClass;
 use super::model::Model;
+use super::split::{DaySplit, Split};
 use crate::distribution::DemandPaths;
 use crate::distribution::count::CountDemand;
 use crate::distribution::paths::PathPlan;
 use crate::distribution::shape::SpreadShape;
-
-/// Multiplicative parts of the mean, averaged over the horizon: their product is about the mean
-/// demand a day. A model without drivers has only a level.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Components {
-    /// Units a day.
-    pub level: f32,
-    /// Weekday and time of the year.
-    pub season: f32,
-    pub events: f32,
-    pub promo: f32,
-    pub price: f32,
-    pub weather: f32,
-    /// What learning from all series at once adds to them.
-    pub remainder: f32,
-}
-
-impl Components {
-    pub fn level_only(level: f32) -> Components {
-        Components {
-            level,
-            season: 1.0,
-            events: 1.0,
-            promo: 1.0,
-            price: 1.0,
-            weather: 1.0,
-            remainder: 1.0,
-        }
-    }
-}
 
 /// Demand of each day of the horizon as a distribution, coupled over the days.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,7 +28,8 @@ pub struct SkuForecast {
     pub shape: Arc<SpreadShape>,
     /// Mean correlation of the demands of two days of the horizon, 0..1.
     pub correlation: f32,
-    pub components: Components,
+    /// What the means are made of.
+    pub split: Split,
     pub history_days: u32,
     /// Days of the history on which demand was not seen whole.
     pub censored_days: u32,
@@ -68,7 +38,6 @@ pub struct SkuForecast {
 impl SkuForecast {
     /// A forecast that came from elsewhere than a fitted model, such as from an item's neighbours.
     pub fn from_mean(key: u64, mean: Vec<f64>, dispersion: f32, correlation: f32) -> SkuForecast {
-        let average = average(&mean) as f32;
         SkuForecast {
             key,
             class: DemandClass::New,
@@ -79,7 +48,7 @@ impl SkuForecast {
             dispersion,
             shape: Arc::default(),
             correlation,
-            components: Components::level_only(average),
+            split: Split::default(),
             history_days: 0,
             censored_days: 0,
         }
@@ -96,6 +65,11 @@ impl SkuForecast {
         CountDemand::new(mean, self.shape.growth(day) * f64::from(self.dispersion))
     }
 
+    /// What a day's mean is made of; the parts add up to it.
+    pub fn parts(&self, day: usize) -> DaySplit {
+        self.split.day(day, self.mean.get(day).copied().unwrap_or(0.0))
+    }
+
     /// The nine quantiles of a day, ascending, whole units.
     pub fn quantiles(&self, day: usize) -> [f64; 9] {
         self.day(day).at(self.shape.nine(day))
@@ -106,8 +80,4 @@ impl SkuForecast {
         let (dispersion, correlation) = (f64::from(self.dispersion), f64::from(self.correlation));
         plan.draw(self.key, &self.mean, dispersion, &self.shape, correlation)
     }
-}
-
-pub(crate) fn average(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len().max(1) as f64
 }

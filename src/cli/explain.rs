@@ -6,7 +6,8 @@ use serde::Serialize;
 use sqlx::SqliteConnection;
 
 use super::Global;
-use super::read::{RunArgs, meaning, named};
+use super::explain_parts;
+use super::read::{RunArgs, hint, meaning, named};
 use super::text::{self, Align, Style, Table, plain};
 use crate::config::{Exit, Refused};
 use crate::export::format;
@@ -83,7 +84,7 @@ async fn no_location(
     Ok(Refused::new(Exit::Usage, message))
 }
 
-async fn unknown_sku(
+pub async fn unknown_sku(
     db: &mut SqliteConnection,
     run: &Run,
     item: &str,
@@ -112,34 +113,6 @@ fn some_of(ids: &[String]) -> String {
     if ids.len() > SHOWN { format!("{shown} and {} more", ids.len() - SHOWN) } else { shown }
 }
 
-/// `; did you mean …?` with the nearest ids, by id or by name.
-fn hint(wanted: &str, known: &[(String, String)]) -> String {
-    const NEAR: f64 = 0.8;
-    let wanted = wanted.to_lowercase();
-    let mut near: Vec<(f64, &str)> = known
-        .iter()
-        .map(|(id, name)| {
-            let likeness = |text: &str| {
-                let text = text.to_lowercase();
-                let inside = wanted.chars().count() >= 3 && text.contains(&wanted);
-                if inside { 0.95 } else { strsim::jaro_winkler(&wanted, &text) }
-            };
-            (likeness(id).max(likeness(name)), id.as_str())
-        })
-        .filter(|&(likeness, _)| likeness >= NEAR)
-        .collect();
-    near.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
-    let near: Vec<String> = near
-        .iter()
-        .take(3)
-        .map(|&(_, id)| match known.iter().find(|(known_id, _)| known_id == id) {
-            Some((_, name)) => named(id, name),
-            None => id.to_owned(),
-        })
-        .collect();
-    if near.is_empty() { String::new() } else { format!("; did you mean {}?", near.join(", ")) }
-}
-
 fn render(sku: &Sku, style: Style) -> Result<String, std::fmt::Error> {
     let mut out = String::new();
     let item = plain(&named(&sku.item.item_id, &sku.item.name));
@@ -148,6 +121,7 @@ fn render(sku: &Sku, style: Style) -> Result<String, std::fmt::Error> {
     writeln!(out, "{}\n", style.faint(&format!("run {}", sku.run.run_id)))?;
     render_model(&mut out, sku, style)?;
     render_forecast(&mut out, sku, style)?;
+    explain_parts::render(&mut out, sku, style)?;
     render_stock(&mut out, sku, style)?;
     if sku.lines.is_empty() {
         writeln!(out, "{}\n  No order line tonight.\n", style.strong("Order"))?;
@@ -194,11 +168,9 @@ fn render_model(out: &mut String, sku: &Sku, style: Style) -> std::fmt::Result {
         "  {} demand{segment}; {} days of history, {} of them out of stock for some time",
         model.demand_class, model.history_days, model.censored_days
     )?;
-    if let Some(serde_json::Value::Object(parts)) = &model.components {
-        for (name, value) in parts {
-            let value = text::shorten(&value.to_string(), 90);
-            writeln!(out, "  {}: {}", plain(&name.replace('_', " ")), plain(&value))?;
-        }
+    for step in model.launch.as_ref().and_then(|steps| steps.as_array()).into_iter().flatten() {
+        let value = step["value"].as_f64().map_or(String::new(), |value| format!("{value:.3} "));
+        writeln!(out, "  {value}{}", plain(step["text"].as_str().unwrap_or_default()))?;
     }
     out.push('\n');
     Ok(())

@@ -13,10 +13,12 @@ use super::read::RunArgs;
 use super::text;
 use crate::config::{Exit, Refused};
 use crate::export::csv::CsvSink;
+use crate::export::effects::answers;
 use crate::export::parquet::ParquetSink;
 use crate::export::xlsx::{ROW_LIMIT, XlsxSink};
 use crate::export::{ExportError, Sink, rows};
 use crate::store::read::advice;
+use crate::store::read::effects;
 use crate::store::read::lines::{self, LineQuery};
 use crate::store::read::runs::{self, Run};
 use crate::store::read::series;
@@ -36,6 +38,8 @@ enum What {
     Exits,
     /// Key figures, of the whole and of each location, category and supplier.
     Kpis,
+    /// Learned effects of events, promotions, prices, weather and seasons.
+    Drivers,
 }
 
 impl What {
@@ -48,6 +52,7 @@ impl What {
             What::Exceptions => "exceptions",
             What::Exits => "exits",
             What::Kpis => "kpis",
+            What::Drivers => "drivers",
         }
     }
 }
@@ -143,9 +148,12 @@ async fn refuse_too_many(db: &mut SqliteConnection, run: &Run, what: What) -> an
     let count = match what {
         What::Plan => lines::count_lines(db, &LineQuery::of_run(&run.run_id)).await?,
         What::Forecast => series::count_forecast(db, &run.run_id).await?,
-        What::Production | What::Findings | What::Exceptions | What::Exits | What::Kpis => {
-            return Ok(());
-        }
+        What::Production
+        | What::Findings
+        | What::Exceptions
+        | What::Exits
+        | What::Kpis
+        | What::Drivers => return Ok(()),
     };
     let count = usize::try_from(count).unwrap_or(0);
     if count >= ROW_LIMIT {
@@ -211,6 +219,10 @@ async fn write_all<'a>(
             }
             What::Exits => export_rows::exits(run, advice::exits(db, &run.run_id, None).await?),
             What::Kpis => export_rows::kpis(run, runs::kpis(db, &run.run_id).await?),
+            What::Drivers => {
+                let learned = effects::effects(db, &run.run_id).await?;
+                export_rows::drivers(run, answers(&learned))
+            }
         };
         let count = rows(&piece);
         if count > 0 || offset == 0 {

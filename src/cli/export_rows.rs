@@ -1,5 +1,6 @@
 //! Rows of the store as columns of a file.
 
+use crate::export::effects::Answer;
 use crate::export::format::currency_decimals;
 use crate::export::{Column, Values};
 use crate::store::read::advice::{OrderException, StockExit};
@@ -192,5 +193,23 @@ pub fn kpis(run: &Run, found: Vec<Kpi>) -> Vec<Column> {
         text("scope_id", rows, |row| &row.scope_id),
         number("value", rows, |row| row.value),
         text("unit", rows, |row| &row.unit),
+    ]
+}
+
+/// Demand is multiplied by `factor`; `low` and `high` end its 90% interval and are empty where
+/// there is none.
+pub fn drivers(run: &Run, found: Vec<Answer>) -> Vec<Column> {
+    let rows = &found[..];
+    vec![
+        text("job", rows, |_| &run.job),
+        date("business_date", rows, |_| &run.business_date),
+        text("category", rows, |row| &row.category),
+        text("driver", rows, |row| &row.driver),
+        text("kind", rows, |row| row.kind),
+        text("what", rows, |row| &row.what),
+        number("factor", rows, |row| row.factor),
+        number("low", rows, |row| row.low.unwrap_or(f64::NAN)),
+        number("high", rows, |row| row.high.unwrap_or(f64::NAN)),
+        text("note", rows, |row| &row.note),
     ]
 }

@@ -4,8 +4,10 @@ mod backtest;
 mod calendar;
 mod demo;
 mod doctor;
+mod drivers;
 mod event;
 mod explain;
+mod explain_parts;
 mod export;
 mod export_rows;
 mod import;
@@ -18,6 +20,7 @@ mod run;
 mod serve;
 mod simulate;
 mod text;
+mod what_if;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -89,6 +92,10 @@ enum Command {
     Plan(plan::PlanArgs),
     /// Why this quantity? Every step from history to the order line, or what a finding's code means.
     Explain(explain::ExplainArgs),
+    /// What events, promotions, prices, weather and seasons do to the demand of each category.
+    Drivers(drivers::DriversArgs),
+    /// What if price, promotion or weather were different? The forecast again, before and after.
+    WhatIf(what_if::WhatIfArgs),
     /// Write the current plan or its forecasts to a file.
     Export(export::ExportArgs),
     /// List the jobs, when they last ran and when they are due.
@@ -112,6 +119,8 @@ impl Cli {
             Command::Policy(args) => policy::run(&args),
             Command::Plan(args) => plan::run(global, args).await,
             Command::Explain(args) => explain::run(global, args).await,
+            Command::Drivers(args) => drivers::run(global, args).await,
+            Command::WhatIf(args) => what_if::run(global, args).await,
             Command::Export(args) => export::run(global, args).await,
             Command::Jobs(args) => jobs::run(global, args).await,
             Command::Doctor(args) => doctor::run(global, args).await,

@@ -58,3 +58,31 @@ pub fn meaning(code: &str) -> &'static str {
 pub fn named(id: &str, name: &str) -> String {
     if name.is_empty() || name == id { id.to_owned() } else { format!("{name} ({id})") }
 }
+
+/// `; did you mean …?` with the nearest ids, by id or by name.
+pub fn hint(wanted: &str, known: &[(String, String)]) -> String {
+    const NEAR: f64 = 0.8;
+    let wanted = wanted.to_lowercase();
+    let mut near: Vec<(f64, &str)> = known
+        .iter()
+        .map(|(id, name)| {
+            let likeness = |text: &str| {
+                let text = text.to_lowercase();
+                let inside = wanted.chars().count() >= 3 && text.contains(&wanted);
+                if inside { 0.95 } else { strsim::jaro_winkler(&wanted, &text) }
+            };
+            (likeness(id).max(likeness(name)), id.as_str())
+        })
+        .filter(|&(likeness, _)| likeness >= NEAR)
+        .collect();
+    near.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
+    let near: Vec<String> = near
+        .iter()
+        .take(3)
+        .map(|&(_, id)| match known.iter().find(|(known_id, _)| known_id == id) {
+            Some((_, name)) => named(id, name),
+            None => id.to_owned(),
+        })
+        .collect();
+    if near.is_empty() { String::new() } else { format!("; did you mean {}?", near.join(", ")) }
+}

@@ -38,7 +38,8 @@ fn cell(values: &Values, row: usize) -> Cow<'_, str> {
         Values::Date(values) => Cow::Borrowed(values[row].as_str()),
         Values::Integer(values) => Cow::Owned(values[row].to_string()),
         // The shortest text that reads back as the same number.
-        Values::Number(values) => Cow::Owned(values[row].to_string()),
+        Values::Number(values) if values[row].is_finite() => Cow::Owned(values[row].to_string()),
+        Values::Number(_) => Cow::Borrowed(""),
         Values::Decimal(values) => {
             let (units, decimals) = values[row];
             Cow::Owned(format::decimal(units, decimals))

@@ -4,6 +4,7 @@
 //! (XLSX aside), and the same rows in the same pieces give the same bytes.
 
 pub mod csv;
+pub mod effects;
 pub mod format;
 pub mod parquet;
 pub mod svg;
@@ -20,6 +21,7 @@ pub struct Column {
 pub enum Values {
     Text(Vec<String>),
     Integer(Vec<i64>),
+    /// What is not finite is an empty cell.
     Number(Vec<f64>),
     /// ISO 8601 calendar dates; empty where there is none.
     Date(Vec<String>),

@@ -29,7 +29,10 @@ fn frame(piece: &Piece) -> PolarsResult<DataFrame> {
             Ok(match &column.values {
                 Values::Text(values) => Column::new(name, values.as_slice()),
                 Values::Integer(values) => Column::new(name, values.as_slice()),
-                Values::Number(values) => Column::new(name, values.as_slice()),
+                Values::Number(values) => {
+                    let finite = |value: &f64| value.is_finite().then_some(*value);
+                    Column::new(name, values.iter().map(finite).collect::<Vec<Option<f64>>>())
+                }
                 Values::Decimal(values) => {
                     let floats: Vec<f64> =
                         values.iter().map(|&(units, decimals)| as_float(units, decimals)).collect();

@@ -9,6 +9,7 @@ pub mod memory;
 pub mod publish;
 pub mod read;
 pub mod sales;
+pub mod split;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

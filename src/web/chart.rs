@@ -23,6 +23,11 @@ pub enum Layer {
         values: Vec<f64>,
         classes: Vec<&'static str>,
     },
+    /// Parts of each day: those above zero on top of each other, the others below it.
+    Stack {
+        from: usize,
+        parts: Vec<(&'static str, Vec<f64>)>,
+    },
     Band {
         from: usize,
         low: Vec<f64>,
@@ -134,10 +139,19 @@ impl Scale {
         let mut low: f64 = 0.0;
         let mut high: f64 = 0.0;
         for layer in &chart.layers {
+            let (below, above) = match layer {
+                Layer::Stack { parts, .. } => stack_ends(parts),
+                _ => (0.0, 0.0),
+            };
+            low = low.min(below);
+            high = high.max(above);
             let series: [&[f64]; 2] = match layer {
                 Layer::Bars { values, .. } | Layer::Line { values, .. } => [values, &[]],
                 Layer::Band { low, high, .. } => [low, high],
-                Layer::Marks { .. } | Layer::Arrows { .. } | Layer::Divider { .. } => [&[], &[]],
+                Layer::Stack { .. }
+                | Layer::Marks { .. }
+                | Layer::Arrows { .. }
+                | Layer::Divider { .. } => [&[], &[]],
             };
             for &value in series.into_iter().flatten().filter(|value| value.is_finite()) {
                 low = low.min(value);
@@ -196,6 +210,7 @@ fn write_layer(out: &mut String, scale: &Scale, layer: &Layer) -> std::fmt::Resu
                 )?;
             }
         }
+        Layer::Stack { from, parts } => write_stack(out, scale, *from, parts)?,
         Layer::Band { from, low, high, class } => {
             write!(out, "<path class=\"{class}\" d=\"")?;
             path(out, scale.placed(*from, high.iter().enumerate()), 'M')?;
@@ -240,6 +255,52 @@ fn write_layer(out: &mut String, scale: &Scale, layer: &Layer) -> std::fmt::Resu
     Ok(())
 }
 
+/// The lowest and the highest end of any day's stack.
+fn stack_ends(parts: &[(&'static str, Vec<f64>)]) -> (f64, f64) {
+    let days = parts.iter().map(|(_, values)| values.len()).max().unwrap_or(0);
+    let ends = |day: usize| {
+        let values = parts.iter().filter_map(|(_, values)| values.get(day).copied());
+        values.filter(|value| value.is_finite()).fold((0.0, 0.0), |(low, high), value| {
+            (low + f64::min(value, 0.0), high + f64::max(value, 0.0))
+        })
+    };
+    (0..days).map(ends).fold((0.0, 0.0), |all, day| (all.0.min(day.0), all.1.max(day.1)))
+}
+
+fn write_stack(
+    out: &mut String,
+    scale: &Scale,
+    from: usize,
+    parts: &[(&'static str, Vec<f64>)],
+) -> std::fmt::Result {
+    let days = parts.iter().map(|(_, values)| values.len()).max().unwrap_or(0);
+    let gap = if scale.step > 4.0 { 1.0 } else { 0.2 };
+    for day in 0..days {
+        let (mut below, mut above) = (0.0, 0.0);
+        for (class, values) in parts {
+            let Some(value) = values.get(day).copied().filter(|value| value.is_finite()) else {
+                continue;
+            };
+            let end = if value < 0.0 { &mut below } else { &mut above };
+            let start = *end;
+            *end += value;
+            let (top, bottom) = (scale.y(start.max(*end)), scale.y(start.min(*end)));
+            if bottom - top < 0.05 {
+                continue;
+            }
+            write!(
+                out,
+                "<rect class=\"{class}\" x=\"{:.1}\" y=\"{top:.1}\" width=\"{:.2}\" \
+                 height=\"{:.1}\"/>",
+                scale.x((from + day) as f64),
+                (scale.step - gap).max(0.5),
+                bottom - top
+            )?;
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -266,6 +327,15 @@ mod tests {
             assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
         }
         assert_eq!(chart(0, Vec::new()), "");
+    }
+
+    #[test]
+    fn stacks_grow_away_from_zero() {
+        let parts = vec![("a", vec![3.0, 2.0]), ("b", vec![-1.0, f64::NAN]), ("c", vec![2.0])];
+        assert_eq!(stack_ends(&parts), (-1.0, 5.0));
+        let svg = chart(2, vec![Layer::Stack { from: 0, parts }]);
+        assert_eq!(svg.matches("<rect").count(), 4, "{svg}");
+        assert_eq!(stack_ends(&[]), (0.0, 0.0));
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod pages;
 mod params;
 mod render;
 mod sku_charts;
+mod what_if;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -21,6 +22,7 @@ use axum::routing::get;
 use minijinja::{Environment, context};
 use sqlx::{Sqlite, Transaction};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 
 use crate::config::Job;
 use crate::store::Store;
@@ -39,12 +41,15 @@ pub struct App {
     store: Store,
     jobs: Arc<BTreeMap<String, Job>>,
     templates: Arc<Environment<'static>>,
+    /// Whose turn it is to ask what would be.
+    questions: Arc<Semaphore>,
 }
 
 impl App {
     pub fn new(store: Store, jobs: BTreeMap<String, Job>) -> anyhow::Result<App> {
         let templates = render::environment().context("the page templates")?;
-        Ok(App { store, jobs: Arc::new(jobs), templates })
+        let questions = Arc::new(Semaphore::new(1));
+        Ok(App { store, jobs: Arc::new(jobs), templates, questions })
     }
 
     fn render(&self, template: &str, values: minijinja::Value) -> Result<Response, Failure> {
@@ -162,6 +167,7 @@ pub fn router(app: App, loopback: bool) -> Router {
         .route("/", get(pages::plan))
         .route("/line/{line_key}", get(pages::line))
         .route("/sku/{item_id}/{location_id}", get(pages::sku))
+        .route("/what-if/{item_id}/{location_id}", get(what_if::page))
         .route("/findings", get(pages::findings))
         .route("/jobs", get(pages::jobs))
         .route("/healthz", get(api::health))

@@ -11,6 +11,7 @@ use sqlx::SqliteConnection;
 
 use super::params::{PAGE_SIZES, PlanParams};
 use super::render::url_part;
+use super::what_if::Question;
 use super::{App, Failure, page_values, reading, sku_charts};
 use crate::export::format;
 use crate::jobs::due;
@@ -289,6 +290,12 @@ async fn sku_page(
         mean_28 => sku.mean_demand(28),
         mean_14 => sku.mean_demand(14),
         demand => sku_charts::demand(sku),
+        parts => sku_charts::parts(sku),
+        question => Question::of_run(if run_query(params, &sku.run).is_empty() {
+            ""
+        } else {
+            &sku.run.run_id
+        }),
         projection => projection,
         elsewhere => elsewhere,
         run => sku.run,
@@ -378,7 +385,7 @@ pub async fn nothing_here(State(app): State<App>) -> Result<Response, Failure> {
     missing(&app, "There is no page at this address.")
 }
 
-fn missing(app: &App, text: &str) -> Result<Response, Failure> {
+pub fn missing(app: &App, text: &str) -> Result<Response, Failure> {
     let page = app.render("message.html", page_values! { active => "", text => text })?;
     Ok((StatusCode::NOT_FOUND, page).into_response())
 }

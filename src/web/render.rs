@@ -7,10 +7,12 @@ use minijinja::{AutoEscape, Environment, Value};
 
 use crate::export::format;
 
-const TEMPLATES: [(&str, &str); 7] = [
+const TEMPLATES: [(&str, &str); 9] = [
     ("base.html", include_str!("templates/base.html")),
     ("plan.html", include_str!("templates/plan.html")),
     ("sku.html", include_str!("templates/sku.html")),
+    ("what_if.html", include_str!("templates/what_if.html")),
+    ("what_if_form.html", include_str!("templates/what_if_form.html")),
     ("findings.html", include_str!("templates/findings.html")),
     ("jobs.html", include_str!("templates/jobs.html")),
     ("empty.html", include_str!("templates/empty.html")),

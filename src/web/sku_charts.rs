@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::chart::{Chart, Layer};
 use crate::export::format::{percent, quantity, real_quantity};
 use crate::store::read::sku::{Projection, SaleDay, Sku};
+use crate::store::split::PART_NAMES;
 
 /// A day counts as fully available from this share of its selling hours.
 const FULLY_AVAILABLE: f64 = 0.999;
@@ -18,8 +19,8 @@ pub struct Drawn {
     pub rows: Vec<Vec<String>>,
 }
 
-fn in_base_units(units: f64, sku: &Sku) -> f64 {
-    units / 10f64.powi(sku.item.qty_decimals.clamp(0, 6) as i32)
+pub fn in_base_units(units: f64, qty_decimals: i64) -> f64 {
+    units / 10f64.powi(qty_decimals.clamp(0, 6) as i32)
 }
 
 fn day_of(text: &str) -> Option<Day> {
@@ -38,7 +39,7 @@ pub fn demand(sku: &Sku) -> Drawn {
     } else {
         sku.history.len().max(offset + sku.forecast.len())
     };
-    let base = |units: f64| in_base_units(units, sku);
+    let base = |units: f64| in_base_units(units, sku.item.qty_decimals);
     let column = |pick: fn(&crate::store::read::sku::ForecastDay) -> f64| {
         sku.forecast.iter().map(|day| base(pick(day))).collect::<Vec<f64>>()
     };
@@ -139,6 +140,67 @@ fn demand_table(sku: &Sku) -> Drawn {
     }
 }
 
+/// Classes of the parts of a mean, as [`PART_NAMES`] has them.
+const PART_CLASSES: [&str; 7] = [
+    "part-level",
+    "part-season",
+    "part-events",
+    "part-promotion",
+    "part-price",
+    "part-weather",
+    "part-remainder",
+];
+
+/// What the means are made of: the parts of each day stacked, and the mean that they add up to.
+pub fn parts(sku: &Sku) -> Drawn {
+    let Some(parts) = sku.parts.as_ref().filter(|parts| !parts.days.is_empty()) else {
+        return Drawn::default();
+    };
+    let Some(first) = day_of(&parts.days[0].date) else { return Drawn::default() };
+    let decimals = sku.item.qty_decimals;
+    let base = |units: f64| in_base_units(units, decimals);
+    let column = |part: usize| {
+        let days = parts.days.iter();
+        days.map(|day| base(day.parts.values()[part])).collect::<Vec<f64>>()
+    };
+    let stack = PART_CLASSES.iter().enumerate().map(|(part, &class)| (class, column(part)));
+    let mean = parts.days.iter().map(|day| base(day.parts.mean)).collect();
+    let rows: Vec<Vec<String>> = parts
+        .days
+        .iter()
+        .map(|day| {
+            let mut row = vec![day.date.clone(), real_quantity(day.parts.mean, decimals)];
+            row.extend(day.parts.values().map(|units| real_quantity(units, decimals)));
+            row
+        })
+        .collect();
+    let mut headers = vec!["date", "mean"];
+    headers.extend(PART_NAMES);
+    let note = |row: &Vec<String>| {
+        let moved = PART_NAMES.iter().zip(&row[2..]).filter(|(_, units)| *units != "0");
+        let moved: Vec<String> = moved.map(|(name, units)| format!("{name} {units}")).collect();
+        format!("{}: mean {} = {}", row[0], row[1], moved.join(", "))
+    };
+    let svg = Chart {
+        id: "parts",
+        title: format!("What the mean is made of, {} a day", sku.item.base_uom),
+        description: format!(
+            "{} days: the level and what season, events, promotion, price, weather and the rest \
+             add to it or take from it. The numbers are in the table below.",
+            parts.days.len()
+        ),
+        first,
+        days: parts.days.len(),
+        layers: vec![
+            Layer::Stack { from: 0, parts: stack.collect() },
+            Layer::Line { from: 0, values: mean, class: "part-mean" },
+        ],
+        notes: rows.iter().map(note).collect(),
+    }
+    .svg();
+    Drawn { svg, headers, rows }
+}
+
 /// Stock day by day with tonight's lines, and the median without them.
 pub fn projection(sku: &Sku, projection: &Projection) -> Drawn {
     let days = projection.p50.len().max(projection.p50_without.len());
@@ -146,7 +208,7 @@ pub fn projection(sku: &Sku, projection: &Projection) -> Drawn {
         return Drawn::default();
     }
     let base = |values: &[f64]| -> Vec<f64> {
-        values.iter().map(|&units| in_base_units(units, sku)).collect()
+        values.iter().map(|&units| in_base_units(units, sku.item.qty_decimals)).collect()
     };
     let receipts: Vec<usize> = projection
         .receipts

@@ -12,7 +12,7 @@ const BLOCK_DAYS: usize = 21;
 const ANNUAL_BLOCK_DAYS: usize = 364;
 /// Keeps large series from deciding alone.
 pub const FAMILY: Family = Family::NegativeBinomial { dispersion: 0.3 };
-const LOG_FACTOR_MAX: f64 = 4.0;
+pub(super) const LOG_FACTOR_MAX: f64 = 4.0;
 /// Days that a block needs.
 const BLOCK_DAYS_MIN: usize = 3;
 const SERIES_PER_TASK_MIN: usize = 64;

@@ -10,6 +10,7 @@ mod cholesky;
 mod columns;
 mod events;
 mod evidence;
+pub mod explain;
 pub mod features;
 mod fit;
 pub mod glm;

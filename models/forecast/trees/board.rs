@@ -138,9 +138,12 @@ impl<'a> Board<'a> {
     /// What a series' demand of day `t` comes to by its level at `origin` and the pooled effects:
     /// what the trees start from.
     pub fn base(&self, series: usize, origin: usize, t: usize) -> f64 {
-        let life = &self.lives[series];
-        let level = f64::from(life.level[origin]).max(LEVEL_MIN * self.scale);
-        level * f64::from(life.factor[t])
+        self.level(series, origin) * f64::from(self.lives[series].factor[t])
+    }
+
+    /// A series' level before day `origin`, units a day.
+    pub fn level(&self, series: usize, origin: usize) -> f64 {
+        f64::from(self.lives[series].level[origin]).max(LEVEL_MIN * self.scale)
     }
 
     /// The date of a day of a series.

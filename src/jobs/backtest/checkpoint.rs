@@ -6,6 +6,7 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use anyhow::Context;
+use granary_models::backtest::panel::EffectRow;
 use granary_models::forecast::demand_class::DemandClass;
 use polars::prelude::*;
 use rayon::prelude::*;
@@ -32,6 +33,8 @@ pub struct WindowFacts {
     pub unit: f64,
     /// Findings of each model by code.
     pub findings: BTreeMap<String, BTreeMap<String, usize>>,
+    /// What the pooled regression learned; empty when it took no part.
+    pub effects: Vec<EffectRow>,
 }
 
 /// Sizes that say where a row is: rows are ordered by series, model and step of the horizon.
@@ -135,10 +138,16 @@ impl Checkpoints {
                 *codes.entry(finding.code.as_str().to_owned()).or_default() += 1;
             }
         }
-        let facts = WindowFacts { fallbacks: window.fallbacks(), unit: window.unit, findings };
+        let facts = WindowFacts {
+            fallbacks: window.fallbacks(),
+            unit: window.unit,
+            findings,
+            effects: window.effects().to_vec(),
+        };
         let bytes = serde_json::to_vec(&facts)?;
         self.put(&Checkpoints::facts(at), |file| Ok(file.write_all(&bytes)?))?;
-        Ok(facts)
+        // As a run that goes on will read them: text need not give back the last bit of a number.
+        Ok(serde_json::from_slice(&bytes)?)
     }
 
     /// The forecasts of some series after one cutoff.

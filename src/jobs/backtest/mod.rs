@@ -39,7 +39,8 @@ pub use read::{Columns, read_table};
 pub use table::{Books, LongTable};
 
 /// What a backtest makes, beside a folder of its own while it runs.
-pub const FILES: [&str; 4] = ["forecasts.parquet", "scores.parquet", "scores.json", "report.html"];
+pub const FILES: [&str; 5] =
+    ["forecasts.parquet", "scores.parquet", "effects.parquet", "scores.json", "report.html"];
 
 /// What is wanted, and everything that the result depends on beside the table.
 #[derive(Clone, Debug)]
@@ -200,12 +201,13 @@ fn backtest(
     let book = book.context("nothing was scored")?;
     on_stage("writing");
     checkpoints.put(FILES[1], |file| write::scores(file, &table, &plan, shape, &book))?;
+    checkpoints.put(FILES[2], |file| write::effects(file, &table, &plan, &facts))?;
     let name = crate::sources::file_name(&config.input);
     let scores = Scores::new((&name, &digest), files, config, &table, &plan, &facts, &book);
     let json = serde_json::to_vec_pretty(&scores)?;
-    checkpoints.put(FILES[2], |file| Ok(file.write_all(&json)?))?;
-    let page = report::page(&scores, &table, &plan, &book)?;
-    checkpoints.put(FILES[3], |file| Ok(file.write_all(page.as_bytes())?))?;
+    checkpoints.put(FILES[3], |file| Ok(file.write_all(&json)?))?;
+    let page = report::page(&scores, &table, &plan, &facts, &book)?;
+    checkpoints.put(FILES[4], |file| Ok(file.write_all(page.as_bytes())?))?;
     checkpoints.publish(out, &FILES)?;
     Ok(Outcome { scores, out: out.clone() })
 }

@@ -1,6 +1,8 @@
 //! One cutoff: what was known then, as the models take it, and what they make of it.
 
-use granary_models::backtest::panel::{ForecastConfig, PanelForecast, Wanted, forecast_by};
+use granary_models::backtest::panel::{
+    EffectRow, ForecastConfig, PanelForecast, Wanted, forecast_by,
+};
 use granary_models::backtest::partial::PartialDays;
 use granary_models::calendar::Day;
 use granary_models::forecast::drivers::{ForecastInput, Region, SeriesMeta};
@@ -121,6 +123,11 @@ impl Window {
 
     pub fn is_fallback(&self, series: usize) -> bool {
         matches!(self.sources[series], Source::Category(_))
+    }
+
+    /// What was learned of categories, which all the wanted forecasts share.
+    pub fn effects(&self) -> &[EffectRow] {
+        self.forecasts.first().map_or(&[], |forecast| &forecast.effects)
     }
 
     pub fn fallbacks(&self) -> usize {

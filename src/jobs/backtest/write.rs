@@ -4,10 +4,11 @@ use std::fs::File;
 use std::io::BufWriter;
 
 use granary_models::backtest::analyst::{COVERED, Metrics};
+use granary_models::backtest::panel::EffectRow;
 use granary_models::forecast::demand_class::DemandClass;
 use polars::prelude::*;
 
-use super::checkpoint::{Block, Checkpoints, Shape, VALUE_NAMES, VALUES};
+use super::checkpoint::{Block, Checkpoints, Shape, VALUE_NAMES, VALUES, WindowFacts};
 use super::freq::{Clock, Freq};
 use super::pieces::{Pieces, named};
 use super::scores::{Group, ScoreBook};
@@ -218,6 +219,41 @@ pub fn scores(
     if !rows.scope.is_empty() {
         pieces.write(&rows.frame()?)?;
     }
+    pieces.finish()?;
+    Ok(())
+}
+
+/// Writes `effects.parquet`: what the pooled regression learned in each window, a row per cutoff,
+/// category and regressor; none when it took no part.
+pub fn effects(
+    file: &mut BufWriter<File>,
+    table: &LongTable,
+    plan: &Plan,
+    facts: &[WindowFacts],
+) -> anyhow::Result<()> {
+    let rows = || facts.iter().flat_map(|window| &window.effects);
+    let cutoffs = plan.cutoffs.iter().zip(facts);
+    let cutoffs: Vec<i64> = cutoffs
+        .flat_map(|(&at, window)| vec![table.clock.label(at); window.effects.len()])
+        .collect();
+    let number =
+        |name, of: fn(&EffectRow) -> f64| named(name, rows().map(of).collect::<Vec<f64>>());
+    let text =
+        |name, of: fn(&EffectRow) -> &str| named(name, rows().map(of).collect::<Vec<&str>>());
+    let count = |name, of: fn(&EffectRow) -> u32| named(name, rows().map(of).collect::<Vec<u32>>());
+    let columns = vec![
+        label_column("cutoff", &table.clock, cutoffs)?,
+        text("category", |row| &row.category),
+        text("regressor", |row| &row.regressor),
+        number("log_effect", |row| row.log_effect),
+        number("low", |row| row.low),
+        number("high", |row| row.high),
+        count("days", |row| row.days),
+        count("items", |row| row.items),
+        count("occurrences", |row| row.occurrences),
+    ];
+    let mut pieces = Pieces::new(file);
+    pieces.write(&DataFrame::new(rows().count(), columns)?)?;
     pieces.finish()?;
     Ok(())
 }

@@ -7,10 +7,12 @@ use granary_models::forecast::demand_class::DemandClass;
 use granary_models::forecast::launch::{
     Analog, DayFactors, Established, Interest, LaunchForecast, LaunchPool, NewItem,
 };
+use granary_models::forecast::model::SEASON_DAYS;
 use granary_models::forecast::neighbours::{
     Behaviour, ItemTraits, NeighbourSettings, Neighbourhood, ShopperEvent, neighbourhoods,
 };
 use granary_models::forecast::sku_forecast::SkuForecast;
+use granary_models::forecast::split::Split;
 use granary_models::series::Series;
 
 use super::facts::Facts;
@@ -99,12 +101,14 @@ pub fn forecast_launches(
             findings.sku(&facts.items[key.item].item_id, location_id, finding);
         }
         let before = &forecasts[i];
+        let mean: Vec<f64> = launch.mean.iter().map(|&mean| f64::from(mean)).collect();
         forecasts[i] = SkuForecast {
             history_days: before.history_days,
             censored_days: before.censored_days,
+            split: Split::of_path(&mean, SEASON_DAYS),
             ..SkuForecast::from_mean(
                 before.key,
-                launch.mean.iter().map(|&mean| f64::from(mean)).collect(),
+                mean,
                 launch.dispersion as f32,
                 launch.correlation as f32,
             )

@@ -11,6 +11,7 @@ mod production;
 mod rows;
 mod succession;
 mod supply;
+pub mod what_if;
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -27,6 +28,7 @@ use serde::Serialize;
 
 use self::facts::Facts;
 use self::findings::Findings;
+use self::launches::LaunchReasons;
 use self::panel::{Index, NightPanel};
 use self::planning::{Before, Planned};
 use self::succession::Succession;
@@ -231,16 +233,10 @@ fn compute(
     stages.end("panel");
 
     stages.begin("forecast");
-    let made = forecast(&night, job, horizon_days, memory)?;
+    let (made, launches) =
+        predict(facts, &index, &night, job, horizon_days, memory, &mut findings)?;
     let remembered = MemoryRows::new(made.panel.as_ref(), &made.series)?;
-    let mut forecast = made.forecast;
-    let launches =
-        launches::forecast_launches(facts, &index, &night, &mut forecast.series, &mut findings);
-    for (i, finding) in std::mem::take(&mut forecast.findings) {
-        let key = night.keys[i];
-        let location_id = &facts.locations[key.location].location_id;
-        findings.sku(&facts.items[key.item].item_id, location_id, finding);
-    }
+    let forecast = made.forecast;
     stages.end("forecast");
 
     stages.begin("plan");
@@ -283,6 +279,27 @@ fn held_because(planned: &Planned) -> Vec<String> {
 fn horizon(book: &SupplyBook, job: &Job) -> usize {
     let protection = book.protection_days();
     job.forecast.horizon_days.max(protection.min(job.policy.max_protection_days))
+}
+
+/// Forecasts every series of a panel, new items from their neighbours.
+fn predict(
+    facts: &Facts,
+    index: &Index,
+    night: &NightPanel,
+    job: &Job,
+    horizon_days: usize,
+    memory: Option<&Memory>,
+    findings: &mut Findings,
+) -> anyhow::Result<(Night, LaunchReasons)> {
+    let mut made = forecast(night, job, horizon_days, memory)?;
+    let series = &mut made.forecast.series;
+    let launches = launches::forecast_launches(facts, index, night, series, findings);
+    for (i, finding) in std::mem::take(&mut made.forecast.findings) {
+        let key = night.keys[i];
+        let location_id = &facts.locations[key.location].location_id;
+        findings.sku(&facts.items[key.item].item_id, location_id, finding);
+    }
+    Ok((made, launches))
 }
 
 fn forecast(

@@ -26,6 +26,8 @@ pub struct NightPanel {
     pub panel: Panel,
     pub keys: Vec<SeriesKey>,
     pub meta: Vec<SeriesMeta>,
+    /// Minor units that price ratios are measured by; unknown where no price ever was.
+    pub usual_price: Vec<Option<f64>>,
     pub categories: Vec<String>,
     pub regions: Vec<Region>,
 }
@@ -104,6 +106,7 @@ pub fn build(
         fed_until,
         business_date: facts.business_date,
         carried_promotions: 0,
+        usual_price: Vec::with_capacity(keys.len()),
     };
     let mut meta = Vec::with_capacity(keys.len());
     for key in &keys {
@@ -125,7 +128,8 @@ pub fn build(
         );
         findings.night(Finding::new(Code::PromotionsCarried, detail));
     }
-    NightPanel { panel: builder.panel, keys, meta, categories, regions }
+    let Builder { panel, usual_price, .. } = builder;
+    NightPanel { panel, keys, meta, usual_price, categories, regions }
 }
 
 /// The days of a series, those of the items that it supersedes included: shoppers who asked for
@@ -311,6 +315,7 @@ struct Builder<'a> {
     fed_until: Day,
     business_date: Day,
     carried_promotions: usize,
+    usual_price: Vec<Option<f64>>,
 }
 
 impl Builder<'_> {
@@ -357,7 +362,8 @@ impl Builder<'_> {
         if !self.promotions.plans(key.item) && carry_promotion(depths, fed_days) {
             self.carried_promotions += 1;
         }
-        let ratios = self.prices.ratios(key, start, length, days, depths);
+        let (ratios, usual) = self.prices.ratios(key, start, length, days, depths);
+        self.usual_price.push(usual);
         self.panel.price_ratio.extend_from_slice(&ratios);
     }
 }

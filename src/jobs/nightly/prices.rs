@@ -29,7 +29,8 @@ impl<'a> PriceBook<'a> {
         PriceBook { facts, plans }
     }
 
-    /// Regular price over usual price for each of `length` days from `start`; 1 where unknown.
+    /// Regular price over usual price for each of `length` days from `start`, 1 where unknown; and
+    /// the usual price in minor units: the item's own, or the median of those that were asked.
     ///
     /// A promotion's discount is taken out of the asked price first, because its depth is a
     /// driver of its own. Days without a row keep the last price; the plan speaks for the future.
@@ -40,7 +41,7 @@ impl<'a> PriceBook<'a> {
         length: usize,
         days: &[SalesDay],
         depths: &[f32],
-    ) -> Vec<f32> {
+    ) -> (Vec<f32>, Option<f64>) {
         let regular: Vec<(usize, f64)> = days
             .iter()
             .filter_map(|day| {
@@ -54,7 +55,7 @@ impl<'a> PriceBook<'a> {
             .map(|price| price as f64)
             .filter(|price| *price > 0.0)
             .or_else(|| median(regular.iter().map(|(_, price)| *price)));
-        let Some(usual) = usual else { return vec![1.0; length] };
+        let Some(usual) = usual else { return (vec![1.0; length], None) };
         let mut ratios = Vec::with_capacity(length);
         let mut known = regular.iter().peekable();
         let mut price = known.peek().map_or(usual, |(_, price)| *price);
@@ -70,7 +71,7 @@ impl<'a> PriceBook<'a> {
             }
             ratios.push((price / usual) as f32);
         }
-        ratios
+        (ratios, Some(usual))
     }
 
     fn planned(&self, key: SeriesKey, day: Day) -> Option<i64> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use granary_models::backtest::panel::PanelForecast;
+use granary_models::backtest::panel::{EffectRow, PanelForecast};
 use granary_models::forecast::sku_forecast::SkuForecast;
 use granary_models::plan::gates::run_value_minor;
 use granary_models::plan::line::{LineState, ReorderLine};
@@ -24,6 +24,7 @@ use crate::store::publish::{
     FindingRow, ForecastRow, ForecastSeriesRow, LineRow, OrderExceptionRow, PlanLimitRow,
     ProductionRow, ProjectionRow, RunRow, RunRows, ScoreRow, SegmentRow, StockExitRow,
 };
+use crate::store::split::StoredSplit;
 
 /// Everything that one night found out.
 pub struct Tonight<'a> {
@@ -70,6 +71,7 @@ pub fn build(tonight: &Tonight, index: &Index, mut findings: Findings) -> (RunRo
         run: run_row(tonight, &counts),
         forecast_series: series_rows(tonight, &ids),
         forecasts: forecast_rows(tonight, &ids),
+        effects: effect_rows(tonight.forecast),
         lines: lines.iter().map(line_row).collect(),
         projections: projection_rows(tonight, &ids),
         productions: tonight.batches.iter().map(|batch| production_row(tonight, batch)).collect(),
@@ -146,8 +148,9 @@ fn daily_mean(forecast: &SkuForecast, days: usize) -> f64 {
     sum / days.max(1) as f64
 }
 
-/// What the forecast is made of: factors of a model, or the steps of a launch.
+/// What the forecast is made of: the parts of its means, and the steps of a launch.
 fn components(tonight: &Tonight, i: usize, forecast: &SkuForecast) -> String {
+    let split = StoredSplit::of(forecast, tonight.job.forecast.horizon_days);
     match tonight.launches.get(&i) {
         Some(launch) => {
             let steps: Vec<_> = launch
@@ -155,11 +158,20 @@ fn components(tonight: &Tonight, i: usize, forecast: &SkuForecast) -> String {
                 .iter()
                 .map(|step| json!({"step": step.step, "text": step.text, "value": step.value}))
                 .collect();
-            json!({ "launch": steps, "own_sales_weight": launch.own_sales_weight })
+            let weight = launch.own_sales_weight;
+            json!({ "split": split, "launch": steps, "own_sales_weight": weight })
         }
-        None => json!(forecast.components),
+        None => json!({ "split": split }),
     }
     .to_string()
+}
+
+/// An effect without a finite interval has not been learned.
+fn effect_rows(forecast: &PanelForecast) -> Vec<EffectRow> {
+    let known = |row: &&EffectRow| {
+        [row.low, row.log_effect, row.high].iter().all(|value| value.is_finite())
+    };
+    forecast.effects.iter().filter(known).cloned().collect()
 }
 
 fn forecast_rows(tonight: &Tonight, ids: &Ids) -> Vec<ForecastRow> {

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Context;
+use granary_models::backtest::panel::EffectRow;
 use granary_models::calendar::Day;
 use granary_models::plan::hysteresis::{Previous, PreviousLine, key_without_date};
 use sqlx::{Connection, SqliteConnection};
@@ -22,7 +23,8 @@ pub use rows::{
 };
 
 /// Tables that hold rows of a run, beside `run` itself.
-const RUN_TABLES: [&str; 12] = [
+const RUN_TABLES: [&str; 13] = [
+    "DELETE FROM effect WHERE run_id = ?1",
     "DELETE FROM order_exception WHERE run_id = ?1",
     "DELETE FROM stock_exit WHERE run_id = ?1",
     "DELETE FROM plan_limit WHERE run_id = ?1",
@@ -129,6 +131,7 @@ async fn write(connection: &mut SqliteConnection, rows: &RunRows) -> anyhow::Res
         sqlx::query(delete).bind(&*run_id).execute(&mut *connection).await?;
     }
     write_forecasts(connection, &run_id, rows).await?;
+    write_effects(connection, &run_id, &rows.effects).await?;
     write_lines(connection, &run_id, &rows.lines).await?;
     write_suggestions(connection, &run_id, rows).await?;
     advice::write(connection, &run_id, rows).await?;
@@ -215,6 +218,32 @@ async fn write_forecasts(
             bulk.push(quantile)?;
         }
         bulk.end_row().await?;
+    }
+    bulk.finish().await?;
+    Ok(())
+}
+
+async fn write_effects(
+    connection: &mut SqliteConnection,
+    run_id: &Arc<str>,
+    effects: &[EffectRow],
+) -> anyhow::Result<()> {
+    let insert = "INSERT INTO effect (run_id, category, regressor, log_effect, low, high, days, \
+                  items, occurrences) VALUES";
+    let mut bulk = Bulk::new(connection, insert, 9);
+    for row in effects {
+        row!(
+            bulk,
+            run_id.clone(),
+            row.category.as_str(),
+            row.regressor.as_str(),
+            row.log_effect,
+            row.low,
+            row.high,
+            i64::from(row.days),
+            i64::from(row.items),
+            i64::from(row.occurrences),
+        );
     }
     bulk.finish().await?;
     Ok(())
@@ -410,6 +439,11 @@ fn plan_digest(rows: &RunRows) -> String {
     for series in &rows.forecast_series {
         text(&series.model);
         text(&series.components);
+    }
+    for row in &rows.effects {
+        text(&row.category);
+        text(&row.regressor);
+        [row.log_effect, row.low, row.high].iter().for_each(|of| text(&of.to_bits().to_string()));
     }
     for forecast in &rows.forecasts {
         hasher.update(&forecast.mean.to_le_bytes());

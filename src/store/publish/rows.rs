@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use granary_models::backtest::panel::EffectRow;
+
 use crate::store::memory::MemoryRows;
 
 /// Everything a run has to say, as rows. Texts that repeat are shared.
@@ -10,6 +12,7 @@ pub struct RunRows {
     pub run: RunRow,
     pub forecast_series: Vec<ForecastSeriesRow>,
     pub forecasts: Vec<ForecastRow>,
+    pub effects: Vec<EffectRow>,
     pub lines: Vec<LineRow>,
     pub projections: Vec<ProjectionRow>,
     pub productions: Vec<ProductionRow>,

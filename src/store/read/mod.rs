@@ -5,6 +5,7 @@
 //! reader sees all of the old plan or all of the new one.
 
 pub mod advice;
+pub mod effects;
 pub mod lines;
 pub mod runs;
 pub mod series;

@@ -7,6 +7,7 @@ use sqlx::{FromRow, Row, SqliteConnection};
 use super::advice::{self, OrderException, Place, StockExit};
 use super::lines::{self, FindingRow, Line, LineQuery, Production, Step};
 use super::runs::Run;
+use crate::store::split::{MeanParts, StoredSplit};
 
 /// Days of history that a reader is shown.
 pub const HISTORY_DAYS: i32 = 120;
@@ -68,8 +69,19 @@ pub struct Model {
     pub history_days: i64,
     pub censored_days: i64,
     pub daily_mean: f64,
-    /// JSON of level, season and events, where the night stored it.
-    pub components: Option<serde_json::Value>,
+    /// Steps of a forecast from an item's neighbours.
+    pub launch: Option<serde_json::Value>,
+    #[serde(skip)]
+    split: Option<StoredSplit>,
+}
+
+/// What a run keeps of how a forecast came about. Earlier versions kept other things, which nobody
+/// reads any more.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Components {
+    split: Option<StoredSplit>,
+    launch: Option<serde_json::Value>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, FromRow)]
@@ -128,6 +140,8 @@ pub struct Sku {
     pub segment: Option<Segment>,
     pub history: Vec<SaleDay>,
     pub forecast: Vec<ForecastDay>,
+    /// What its means are made of, where the night stored it.
+    pub parts: Option<MeanParts>,
     pub stock: Option<Stock>,
     pub open_orders: Vec<OpenOrder>,
     pub projection: Option<Projection>,
@@ -206,13 +220,17 @@ pub async fn load(
             suggestion,
         })
         .collect();
+    let model = model(db, run, item_id, location_id).await?;
+    let forecast = forecast(db, run, item_id, location_id).await?;
+    let split = model.as_ref().and_then(|model| model.split.as_ref());
     let sku = Sku {
         item,
         location,
-        model: model(db, run, item_id, location_id).await?,
+        parts: split.map(|split| MeanParts::new(split, &forecast)),
+        model,
         segment: segment(db, run, item_id, location_id).await?,
         history: history(db, run, item_id, location_id).await?,
-        forecast: forecast(db, run, item_id, location_id).await?,
+        forecast,
         stock: stock(db, run, item_id, location_id).await?,
         open_orders: open_orders(db, item_id, location_id).await?,
         projection: projection(db, run, item_id, location_id).await?,
@@ -278,8 +296,8 @@ async fn model(
     .fetch_optional(db)
     .await?;
     let Some(row) = row else { return Ok(None) };
-    // A database from before the column was added has no components.
-    let components: Option<String> = row.try_get("components").unwrap_or(None);
+    let components: String = row.try_get("components")?;
+    let components: Components = serde_json::from_str(&components).unwrap_or_default();
     Ok(Some(Model {
         demand_class: row.try_get("demand_class")?,
         model: row.try_get("model")?,
@@ -288,7 +306,8 @@ async fn model(
         history_days: row.try_get("history_days")?,
         censored_days: row.try_get("censored_days")?,
         daily_mean: row.try_get("daily_mean")?,
-        components: components.and_then(|json| serde_json::from_str(&json).ok()),
+        launch: components.launch,
+        split: components.split,
     }))
 }
 

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use super::*;
 
 const ARGS: &str = "--freq D --horizon 14 --windows 8 --models all";
-const FILES: [&str; 4] = ["forecasts.parquet", "scores.parquet", "scores.json", "report.html"];
+const FILES: [&str; 5] =
+    ["forecasts.parquet", "scores.parquet", "effects.parquet", "scores.json", "report.html"];
 
 fn table(desk: &Desk) -> PathBuf {
     desk.file("panel.csv", &daily(120, 200, |series, day| demand(series, day).to_string()))

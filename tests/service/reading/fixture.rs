@@ -41,8 +41,10 @@ pub async fn with_plan() -> Fixture {
          INSERT INTO forecast SELECT 'nightly@2025-10-20', '00001', 'S1', \
          date('2025-10-20', i || ' days'), 10.5, 1, 2, 3, 5, 10, 15, 20, 25, 30 FROM n",
         "INSERT INTO forecast_series (run_id, item_id, location_id, demand_class, model, \
-         history_days, censored_days, daily_mean, dispersion, correlation) VALUES \
-         ('nightly@2025-10-20', '00001', 'S1', 'smooth', 'ets', 100, 4, 10.5, 0.2, 0.1)",
+         history_days, censored_days, daily_mean, dispersion, correlation, components) VALUES \
+         ('nightly@2025-10-20', '00001', 'S1', 'smooth', 'ets', 100, 4, 10.5, 0.2, 0.1, \
+         '{\"split\":{\"season\":[0.5,-1.5],\"events\":[{\"name\":\"<script>alert(1)</script>\",\
+         \"from\":1,\"units\":[2.5]}]}}')",
         "INSERT INTO sales (item_id, location_id, date, qty, available_fraction) VALUES \
          ('00001', 'S1', '2025-10-10', 3000, 1), ('00001', 'S1', '2025-10-13', 500, 0.25)",
         "INSERT INTO stock_projection VALUES ('nightly@2025-10-20', '00001', 'S1', \

@@ -36,6 +36,8 @@ async fn names_from_files_are_text_never_markup() {
     let page = get(&fixture, "/sku/00001/S1", "localhost").await;
     assert!(page.contains("&lt;script&gt;"), "the name is shown");
     assert!(page.contains("<svg class=\"chart\""), "with charts");
+    assert!(page.contains("What the mean is made of"), "with its parts");
+    assert!(page.contains("&lt;script&gt;alert(1)"), "and its events by name");
     assert!(!HOSTILE.is_empty());
 }
 
@@ -69,6 +71,10 @@ async fn filters_and_unknown_addresses() {
         ("/line/none", "404", "no such line"),
         ("/sku/none/S1", "404", "no such item"),
         ("/?run=none", "200", "No plan yet"),
+        ("/what-if/00001/S1", "400", "at least one of the fields"),
+        ("/what-if/00001/S1?promo=lots", "400", "neither a share such as 0.3"),
+        ("/what-if/00001/S1?promo=30%25", "400", "not among this server"),
+        ("/what-if/none/S1?promo=30%25", "404", "no such item"),
         ("/nowhere", "404", "no page"),
         ("/healthz", "200", "\"database\":\"ok\""),
         ("/jobs", "200", "Jobs"),

@@ -1,5 +1,6 @@
 //! The report: one page that needs nothing beside itself.
 
+mod effects;
 pub(in crate::jobs) mod svg;
 
 use granary_models::backtest::analyst::{COVERED, Metrics};
@@ -7,11 +8,13 @@ use granary_models::forecast::demand_class::DemandClass;
 use minijinja::{AutoEscape, Environment};
 use serde::Serialize;
 
+use super::checkpoint::WindowFacts;
 use super::outcome::Scores;
 use super::scores::{Group, ScoreBook, Worst};
 use super::table::LongTable;
 use super::windows::Plan;
 use crate::export::format::{grouped, percent};
+use effects::Pictures;
 use svg::{Band, Line, Plot};
 
 const PAGE: &str = include_str!("report.html");
@@ -68,6 +71,7 @@ struct Page<'a> {
     classes: Vec<Row>,
     cutoffs: Vec<Row>,
     pictures: Vec<Picture>,
+    effects: Pictures,
 }
 
 struct Pages<'a> {
@@ -83,6 +87,7 @@ pub fn page(
     scores: &Scores,
     table: &LongTable,
     plan: &Plan,
+    facts: &[WindowFacts],
     book: &ScoreBook,
 ) -> anyhow::Result<String> {
     let order = book.leader_board();
@@ -107,6 +112,7 @@ pub fn page(
         classes: pages.classes(),
         cutoffs: pages.cutoffs(),
         pictures: pages.pictures(),
+        effects: effects::pictures(table, facts),
     };
     Ok(environment.get_template("report")?.render(minijinja::value::Serde(&values))?)
 }

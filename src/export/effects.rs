@@ -337,8 +337,11 @@ mod tests {
         }
     }
 
-    /// The answers to some regressors: driver, what, factor, low, high.
-    fn check(rows: &[(&str, f64)], want: &[(&str, &str, f64, Option<(f64, f64)>)]) {
+    /// Driver, what, factor, low and high.
+    type Want = (&'static str, &'static str, f64, Option<(f64, f64)>);
+
+    /// The answers to some regressors.
+    fn check(rows: &[(&str, f64)], want: &[Want]) {
         let rows: Vec<EffectRow> = rows.iter().map(|&(name, log)| row(name, log)).collect();
         let got = answers(&rows);
         assert_eq!(got.len(), want.len(), "{got:?}");

@@ -213,6 +213,8 @@ impl CalendarRow {
 }
 
 fn all_rows(code: &str) -> anyhow::Result<Option<Vec<CalendarRow>>> {
+    let code = code.to_ascii_uppercase();
+    let code = code.as_str();
     if code == "CN" {
         return Ok(Some(china().context("data/calendars/cn.csv")?));
     }

@@ -115,6 +115,9 @@ impl Learner<'_> {
                     }
                 }
             }
+            let unlike = series.unlike_its_weekday(t, beta);
+            logs.parts[Part::Season as usize] -= unlike;
+            logs.parts[Part::Events as usize] += unlike;
             let weights: f64 = acting.iter().map(|(_, weight, _)| weight).sum();
             let owned: f64 = acting.iter().map(|(.., own)| own).sum();
             let shared = logs.of(Part::Events) - owned;

@@ -294,7 +294,7 @@ fn effects_are_not_biased_and_their_intervals_hold() {
 
 #[test]
 fn days_that_hit_all_series_alike_widen_the_intervals() {
-    // With a tenth of luck per day a feast of six days is known to 0.04 however many items there are.
+    // With a tenth of luck per day a feast of six days is known to 0.04, however many items.
     check("shocks", Setting { shock: 0.1, ..PLAIN }, 6..9, 0.1);
     let width = |shock: f64| {
         let world = World::new(Setting { shock, ..PLAIN });

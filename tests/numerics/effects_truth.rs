@@ -98,7 +98,8 @@ impl World {
             temperature_c,
             ..Weather::default()
         };
-        let shocks = (0..DAYS + HORIZON).map(|_| setting.shock * random.normal()).collect();
+        let shocks: Vec<f64> =
+            (0..DAYS + HORIZON).map(|_| setting.shock * random.normal()).collect();
         let mut world = World {
             panel: Panel { offsets: vec![0], horizon_days: HORIZON, ..Panel::default() },
             meta: Vec::new(),
@@ -112,7 +113,7 @@ impl World {
         world
     }
 
-    fn add_item(&mut self, item: usize, setting: Setting, shocks: &Vec<f64>, random: &mut Random) {
+    fn add_item(&mut self, item: usize, setting: Setting, shocks: &[f64], random: &mut Random) {
         let category = item / setting.items;
         let (own_feast, own_uplift) = (0.1 * random.normal(), 0.3 * random.normal());
         let (depths, prices) = decisions(random);

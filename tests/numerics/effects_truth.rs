@@ -98,7 +98,8 @@ impl World {
             temperature_c,
             ..Weather::default()
         };
-        let shocks = (0..DAYS + HORIZON).map(|_| setting.shock * random.normal()).collect();
+        let shocks: Vec<f64> =
+            (0..DAYS + HORIZON).map(|_| setting.shock * random.normal()).collect();
         let mut world = World {
             panel: Panel { offsets: vec![0], horizon_days: HORIZON, ..Panel::default() },
             meta: Vec::new(),
@@ -112,7 +113,7 @@ impl World {
         world
     }
 
-    fn add_item(&mut self, item: usize, setting: Setting, shocks: &Vec<f64>, random: &mut Random) {
+    fn add_item(&mut self, item: usize, setting: Setting, shocks: &[f64], random: &mut Random) {
         let category = item / setting.items;
         let (own_feast, own_uplift) = (0.1 * random.normal(), 0.3 * random.normal());
         let (depths, prices) = decisions(random);
@@ -294,7 +295,7 @@ fn effects_are_not_biased_and_their_intervals_hold() {
 
 #[test]
 fn days_that_hit_all_series_alike_widen_the_intervals() {
-    // With a tenth of luck per day a feast of six days is known to 0.04 however many items there are.
+    // With a tenth of luck per day a feast of six days is known to 0.04, however many items.
     check("shocks", Setting { shock: 0.1, ..PLAIN }, 6..9, 0.1);
     let width = |shock: f64| {
         let world = World::new(Setting { shock, ..PLAIN });

@@ -143,5 +143,5 @@ pub async fn check(shop: &Shop, truth: &Truth, job: &str) {
     let coverage = inside / all;
     println!("{known} of {} effects known; {coverage:.3} of {all} intervals hold", judged.len());
     assert!((0.80..=0.97).contains(&coverage), "{coverage:.3} of {all} intervals hold the truth");
-    assert!(known >= 25, "only {known} effects are known to a tenth");
+    assert!(known >= 20, "only {known} effects are known to a tenth");
 }

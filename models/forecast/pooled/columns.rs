@@ -5,10 +5,8 @@ pub const WEEKDAY: usize = 0;
 /// Sine and cosine of so many harmonics of the solar year.
 pub const ANNUAL: usize = 6;
 pub const ANNUAL_COLUMNS: usize = 6;
-/// Sine and cosine of the lunar year.
-pub const LUNAR: usize = ANNUAL + ANNUAL_COLUMNS;
 /// On, depth, and the depth of the promotion that ended 1–3 and 4–7 days ago.
-pub const PROMO: usize = LUNAR + 2;
+pub const PROMO: usize = ANNUAL + ANNUAL_COLUMNS;
 pub const PRICE: usize = PROMO + 4;
 /// Mean promotion depth of the category's other items at the same place.
 pub const RIVALS: usize = PRICE + 1;
@@ -78,11 +76,12 @@ pub fn is_common(column: usize) -> bool {
 
 /// A column's name for people: `weekday:0`, `promo:depth`, `event:spring-festival:before`.
 pub fn name(column: usize, event_names: &[String]) -> String {
-    let wave = |from: usize| ["sin", "cos"][(column - from) % 2];
     match column {
         0..ANNUAL => format!("weekday:{column}"),
-        ANNUAL..LUNAR => format!("year:{}{}", wave(ANNUAL), (column - ANNUAL) / 2 + 1),
-        LUNAR..PROMO => format!("lunar:{}", wave(LUNAR)),
+        ANNUAL..PROMO => {
+            let wave = ["sin", "cos"][(column - ANNUAL) % 2];
+            format!("year:{wave}{}", (column - ANNUAL) / 2 + 1)
+        }
         PROMO..PRICE => PROMO_NAMES[column - PROMO].to_owned(),
         PRICE => "price:log-ratio".to_owned(),
         RIVALS => "cannibalisation:promo-depth-of-others".to_owned(),

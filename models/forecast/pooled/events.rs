@@ -90,7 +90,7 @@ impl EventTable {
                 (1, 1.0, 0)
             };
             self.put_entry(at, Entry { column: (column + part) as u16, scope, value });
-            // Most in the middle of the days, nothing on the nearest one, whose effect stays its own.
+            // Most in the middle, nothing on the nearest day, whose effect stays its own.
             let bend = 4.0 * value * (1.0 - value);
             if reach >= BEND_DAYS_MIN && bend > 0.0 {
                 let column = (column + EVENT_EFFECTS + usize::from(part == 2)) as u16;

@@ -1,7 +1,7 @@
 //! How much the days say about the effects of a category.
 //!
-//! A thousand series on one Double-11 are not a thousand observations of it. The variance of an effect
-//! has three parts: what differs between items, whose days hang together (scores summed by item,
+//! A thousand series on one Double-11 are not a thousand observations of it. The variance of an
+//! effect has three parts: what differs between items, whose days hang together (scores summed by item,
 //! the sandwich of Liang & Zeger 1986, with the leverage correction of Bell & McCaffrey 2002); what
 //! happened to all items of a day or of neighbouring days (a common shock whose autocovariances are
 //! estimated from the days' mean residuals, weighted as by Newey & West 1987); and how an event
@@ -60,8 +60,8 @@ impl DaySums {
     }
 
     /// Autocovariances of the shock that all series of a day share, tapered so that they are those
-    /// of some process; nothing when the days' residuals are no larger than chance. `common` columns
-    /// were fitted to the days and have taken their part of it away.
+    /// of some process; nothing when the days' residuals are no larger than chance. `common`
+    /// columns were fitted to the days and have taken their part of it away.
     pub fn shocks(&self, scale: f64, common: usize) -> [f64; SHOCK_DAYS] {
         let mut covariance = [0.0; SHOCK_DAYS];
         let seen = self.weight.iter().filter(|w| **w > 0.0).count();

@@ -2,18 +2,16 @@
 //! and events.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::f64::consts::TAU;
 
 use super::super::drivers::{EventWindow, ForecastInput, SeriesMeta};
 use super::columns::{
-    self, ANNUAL, ANNUAL_COLUMNS, COLUMNS_PER_EVENT, EVENTS, LUNAR, PRICE, PROMO, RIVALS, WEATHER,
-    WEEKDAY,
+    self, ANNUAL, ANNUAL_COLUMNS, COLUMNS_PER_EVENT, EVENTS, PRICE, PROMO, RIVALS, WEATHER, WEEKDAY,
 };
 use super::events::{EventTable, occurrences};
 use super::gram::Row;
 use super::rivals::Rivals;
 use super::weather::{Sight, WeatherTable, season_of_year};
-use crate::calendar::{Day, lunar_year_phase};
+use crate::calendar::Day;
 
 pub use super::columns::Group;
 
@@ -31,7 +29,6 @@ pub struct Features<'a> {
     /// First and last day of every occurrence of each event, ascending.
     pub(super) occurrences: Vec<Vec<(Day, Day)>>,
     pub annual: bool,
-    lunar: bool,
     pub(super) first: Day,
     /// Days from `first` to the end of the last horizon.
     pub(super) days: usize,
@@ -43,7 +40,6 @@ pub struct Features<'a> {
     weather: Vec<Option<WeatherTable>>,
     /// Per day since `first`.
     season: Vec<[f32; ANNUAL_COLUMNS]>,
-    moon: Vec<[f32; 2]>,
     rivals: Rivals,
     /// Half of the least share of a day that the panel ever was available for.
     pub(super) open_min: f64,
@@ -75,7 +71,6 @@ impl<'a> Features<'a> {
             event_classes: classes(windows(), &names),
             occurrences: occurrences(windows(), &names),
             annual,
-            lunar: false,
             first,
             days,
             end,
@@ -87,7 +82,6 @@ impl<'a> Features<'a> {
                 Sight { climate_until: end, seen_until: Day(i32::MAX) },
             ),
             season: (0..days as i32).map(|day| season_of_year(first + day)).collect(),
-            moon: (0..days as i32).map(|day| season_of_moon(first + day)).collect(),
             rivals: Rivals::new(input, first, days),
             open_min: open_min(&panel.available),
         }
@@ -231,10 +225,6 @@ impl SeriesFeatures<'_> {
             let season = &self.features.season[day];
             season.iter().enumerate().for_each(|(k, &value)| put(ANNUAL + k, value));
         }
-        if self.features.lunar {
-            let moon = &self.features.moon[day];
-            moon.iter().enumerate().for_each(|(k, &value)| put(LUNAR + k, value));
-        }
         let depth = depth(self.promo_depth[t]);
         put(PROMO, f32::from(u8::from(depth > 0.0)));
         put(PROMO + 1, depth);
@@ -268,11 +258,4 @@ fn aftermath(depths: &[f32]) -> Vec<(u8, f32)> {
         last
     };
     depths.iter().map(of).collect()
-}
-
-fn season_of_moon(day: Day) -> [f32; 2] {
-    lunar_year_phase(day).map_or([0.0; 2], |phase| {
-        let (sin, cos) = (TAU * phase).sin_cos();
-        [sin as f32, cos as f32]
-    })
 }

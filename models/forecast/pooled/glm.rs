@@ -46,8 +46,8 @@ pub enum GlmError {
     WorseThanTheMean { deviance: f64, null_deviance: f64 },
 }
 
-/// Maximises the penalised quasi-likelihood: `ridge / 2 * |beta|^2` is taken from the logarithm; the
-/// intercept is free.
+/// Maximises the penalised quasi-likelihood: `ridge / 2 * |beta|^2` is taken from the logarithm;
+/// the intercept is free.
 ///
 /// # Errors
 /// When the data do not fit together, Newton's method does not solve the score equation to 1e-9 of

@@ -1,10 +1,10 @@
-//! Learning of the effects: per category and region, then the prior by which single series may depart
-//! from them.
+//! Learning of the effects: per category and region, then the prior by which single series may
+//! depart from them.
 //!
 //! 1. All series together, an elastic net: what to start from, and what to fall back on.
-//! 2. Each category for itself, next to unpenalised, to a proven solution; the regions of a category
-//!    depart from it as far as regions are seen to differ. What the category's series have on average
-//!    is reported, with its error ([`super::evidence`]).
+//! 2. Each category for itself, next to unpenalised, to a proven solution; the regions of a
+//!    category depart from it as far as regions are seen to differ. What the category's series have
+//!    on average is reported, with its error ([`super::evidence`]).
 //! 3. Categories, events and classes draw each other ([`super::prior`]): what is forecast with.
 
 use rayon::prelude::*;

@@ -1,9 +1,9 @@
 //! Newton's method for estimating equations with a log link, and the proof that it got there.
 //!
 //! A generalised linear model with a log link is fitted by iteratively reweighted least squares
-//! (Nelder & Wedderburn 1972), which is Newton's method with the expected information. From far away
-//! a step may overshoot: it is halved until the Newton decrement `s' A^-1 s` no longer grows. A fit is
-//! one only when its gradient is next to nothing of what makes it up.
+//! (Nelder & Wedderburn 1972), which is Newton's method with the expected information. From far
+//! away a step may overshoot: it is halved until the Newton decrement `s' A^-1 s` no longer grows.
+//! A fit is one only when its gradient is next to nothing of what makes it up.
 
 use super::cholesky::Cholesky;
 

@@ -2,8 +2,8 @@
 //!
 //! The effect of event `e` on category `c` is `class + category_c + event_e + rest_ce`, each part
 //! normal with a variance of its own, seen with a known error. The variances are found by
-//! expectation maximisation with the parts' posteriors taken as independent. An event that nobody has
-//! seen has the mean of its class and all of the spread between the class's events.
+//! expectation maximisation with the parts' posteriors taken as independent. An event that nobody
+//! has seen has the mean of its class and all of the spread between the class's events.
 
 /// An effect as its days tell it; an infinite variance where they say nothing.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -7,7 +7,8 @@ use super::super::drivers::{ForecastInput, SeriesMeta};
 use crate::calendar::Day;
 
 /// Share of a category's series on promotion from which it is a peak, not a rival: when everything
-/// is on promotion, as on Double-11, what the peak does and what the others do cannot be told apart.
+/// is on promotion, as on Double-11, what the peak does and what the others do cannot be told
+/// apart.
 const PEAK_SHARE: f32 = 0.5;
 
 /// Sums over the series of a category in a region on one day.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::memory::{PanelMemory, SeriesMemory, SeriesPlan, fingerprint};
 use super::partial::Training;
 use super::taught::TreesTonight;
+use crate::distribution::luck::SharedLuck;
 use crate::distribution::shape::SpreadShape;
 use crate::finding::{Code, Finding};
 use crate::forecast::demand_class::DemandClass;
@@ -175,6 +176,7 @@ impl Finisher<'_> {
             dispersion: plan.dispersion as f32,
             shape: Arc::clone(&self.shapes[plan.class as usize]),
             correlation: self.memory.correlation[plan.class as usize] as f32,
+            shared: SharedLuck::default(),
             history_days: demand.len() as u32,
             censored_days: (demand.len() - whole) as u32,
         };

@@ -8,7 +8,8 @@ use super::demand_class::DemandClass;
 use super::model::Model;
 use crate::distribution::DemandPaths;
 use crate::distribution::count::CountDemand;
-use crate::distribution::paths::PathPlan;
+use crate::distribution::luck::SharedLuck;
+use crate::distribution::paths::{PathPlan, Spread};
 use crate::distribution::shape::SpreadShape;
 
 /// Multiplicative parts of the mean, averaged over the horizon: their product is about the mean
@@ -59,6 +60,8 @@ pub struct SkuForecast {
     pub shape: Arc<SpreadShape>,
     /// Mean correlation of the demands of two days of the horizon, 0..1.
     pub correlation: f32,
+    /// What its luck has in common with that of other series.
+    pub shared: SharedLuck,
     pub components: Components,
     pub history_days: u32,
     /// Days of the history on which demand was not seen whole.
@@ -79,6 +82,7 @@ impl SkuForecast {
             dispersion,
             shape: Arc::default(),
             correlation,
+            shared: SharedLuck::default(),
             components: Components::level_only(average),
             history_days: 0,
             censored_days: 0,
@@ -103,8 +107,22 @@ impl SkuForecast {
 
     /// Equally likely futures over the plan's horizon.
     pub fn paths(&self, plan: &PathPlan) -> DemandPaths {
-        let (dispersion, correlation) = (f64::from(self.dispersion), f64::from(self.correlation));
-        plan.draw(self.key, &self.mean, dispersion, &self.shape, correlation)
+        let spread = Spread {
+            dispersion: f64::from(self.dispersion),
+            shape: &self.shape,
+            correlation: f64::from(self.correlation),
+            shared: self.shared,
+        };
+        plan.draw(self.key, &self.mean, &spread)
+    }
+
+    /// Takes other means for the same days. What they add to the forecast was learned from its sums
+    /// with other series, so it belongs to what learning from all series adds.
+    pub fn replace_mean(&mut self, mean: Vec<f64>) {
+        let before = average(&self.mean);
+        let factor = if before > 0.0 { average(&mean) / before } else { 1.0 };
+        self.components.remainder *= factor as f32;
+        self.mean = mean;
     }
 }
 

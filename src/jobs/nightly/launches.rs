@@ -102,6 +102,7 @@ pub fn forecast_launches(
         forecasts[i] = SkuForecast {
             history_days: before.history_days,
             censored_days: before.censored_days,
+            shared: before.shared,
             ..SkuForecast::from_mean(
                 before.key,
                 launch.mean.iter().map(|&mean| f64::from(mean)).collect(),

@@ -5,6 +5,7 @@ pub mod analyst;
 pub mod choose;
 pub mod finish;
 pub mod judge;
+pub mod levels;
 pub mod memory;
 pub mod panel;
 pub mod partial;

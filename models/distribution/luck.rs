@@ -33,8 +33,8 @@ impl SharedLuck {
     }
 }
 
-/// Standard normals, `values[row * paths + path]`: a row of effects that stay over the horizon, then
-/// a row of fresh ones per day.
+/// Standard normals, `values[row * paths + path]`: a row of effects that stay over the horizon,
+/// then a row of fresh ones per day.
 type Table = Box<[f32]>;
 
 /// The tables of a plan, each made when it is first asked for.

@@ -136,7 +136,8 @@ proptest! {
     fn the_conditions_of_an_optimum_hold(case in case(-1.0)) {
         let values = case.solve();
         let most = values.iter().chain(&case.bottom).fold(1.0f64, |m, v| m.max(v.abs()));
-        for ((value, slope), diagonal) in values.iter().zip(case.slope(&values)).zip(case.diagonal()) {
+        let (slopes, diagonals) = (case.slope(&values), case.diagonal());
+        for ((value, slope), diagonal) in values.iter().zip(slopes).zip(diagonals) {
             prop_assert!(*value >= 0.0);
             let wish = -slope / diagonal;
             // Where there is demand the loss is flat, where there is none it would rise.
@@ -177,8 +178,8 @@ proptest! {
         codes in proptest::collection::vec((0u32..4, 0u32..3, 0.0f64..9.0), 2..20),
     ) {
         let make = |codes: &[(u32, u32, f64)]| {
-            let part = |pick: fn(&(u32, u32, f64)) -> u32| codes.iter().map(pick).collect::<Vec<_>>();
-            let (categories, cities) = (part(|c| c.0), part(|c| c.1));
+            let categories: Vec<u32> = codes.iter().map(|code| code.0).collect();
+            let cities: Vec<u32> = codes.iter().map(|code| code.1).collect();
             let hierarchy = hierarchy(&categories, &cities);
             // Forecasts and weights follow the label, not the number.
             let mut nodes = vec![0.0; hierarchy.nodes()];

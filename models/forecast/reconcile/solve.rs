@@ -1,10 +1,11 @@
 //! The coherent forecasts nearest to those that were made, none of them negative.
 //!
-//! `min ½ Σ_n w_n (Σ_{b in n} y_b - ŷ_n)² + ½ Σ_b w_b (y_b - ŷ_b)²` over `y >= 0`. Its normal
-//! equations are applied by gathering sums per node and handing them back, and solved by conjugate
-//! gradients with the diagonal as preconditioner (Hestenes & Stiefel 1952). Which series are zero is
-//! found by block principal pivoting (Portugal, Júdice & Vicente 1994; Kim & Park 2011), so that
-//! what is returned satisfies the conditions of Karush, Kuhn and Tucker and is no clipped solution.
+//! `min ½ Σ_n w_n (Σ_{b in n} y_b - ŷ_n)² + ½ Σ_b w_b (y_b - ŷ_b)²` over `y >= 0`. Its
+//! normal equations are applied by gathering sums per node and handing them back, and solved by
+//! conjugate gradients with the diagonal as preconditioner (Hestenes & Stiefel 1952). Which series
+//! are zero is found by block principal pivoting (Portugal, Júdice & Vicente 1994; Kim & Park
+//! 2011), so that what is returned satisfies the conditions of Karush, Kuhn and Tucker and is no
+//! clipped solution.
 //! A day is solved on one thread from its first sum to its last, so threads leave no trace.
 
 use rayon::prelude::*;

@@ -6,6 +6,7 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use anyhow::Context;
+use granary_models::backtest::levels::earn::Reconciliation;
 use granary_models::forecast::demand_class::DemandClass;
 use polars::prelude::*;
 use rayon::prelude::*;
@@ -32,6 +33,8 @@ pub struct WindowFacts {
     pub unit: f64,
     /// Findings of each model by code.
     pub findings: BTreeMap<String, BTreeMap<String, usize>>,
+    /// What bringing the choice per series into line with its sums did.
+    pub reconciled: Option<Reconciliation>,
 }
 
 /// Sizes that say where a row is: rows are ordered by series, model and step of the horizon.
@@ -135,7 +138,12 @@ impl Checkpoints {
                 *codes.entry(finding.code.as_str().to_owned()).or_default() += 1;
             }
         }
-        let facts = WindowFacts { fallbacks: window.fallbacks(), unit: window.unit, findings };
+        let facts = WindowFacts {
+            fallbacks: window.fallbacks(),
+            unit: window.unit,
+            findings,
+            reconciled: window.forecasts.iter().find_map(|made| made.reconciled.clone()),
+        };
         let bytes = serde_json::to_vec(&facts)?;
         self.put(&Checkpoints::facts(at), |file| Ok(file.write_all(&bytes)?))?;
         Ok(facts)

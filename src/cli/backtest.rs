@@ -54,8 +54,8 @@ pub struct BacktestArgs {
     partial_days: String,
     /// Whether `auto` is brought into line with forecasts of its sums by category and property: where
     /// that earns its place at past cutoffs, always, or never.
-    #[arg(long, value_name = "HOW", default_value = "auto", num_args = 0..=1,
-          default_missing_value = "on", value_parser = ["auto", "on", "off"])]
+    #[arg(long, value_name = "HOW", default_value = "off", num_args = 0..=1,
+          default_missing_value = "auto", value_parser = ["auto", "on", "off"])]
     reconcile: String,
     /// Whether a cutoff is one date for all series, or so many steps before each series' own end
     /// [default: date; end for --freq 1, whose steps are no common time].
@@ -213,8 +213,8 @@ pub async fn run(global: &Global, args: BacktestArgs) -> anyhow::Result<Exit> {
         },
         reconcile: match args.reconcile.as_str() {
             "on" => Reconcile::On,
-            "off" => Reconcile::Off,
-            _ => Reconcile::Auto,
+            "auto" => Reconcile::Auto,
+            _ => Reconcile::Off,
         },
         models,
         columns: args.columns.columns(),

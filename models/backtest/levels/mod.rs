@@ -45,9 +45,11 @@ const MOVE_MAX: f64 = 0.3;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reconcile {
+    /// The default: on fresh retail it earned nothing (benches/README.md), and a factor that is kept
+    /// until the next refit is no better than the night that gave it.
+    #[default]
     Off,
     /// Where it earns its place at past cutoffs.
-    #[default]
     Auto,
     On,
 }

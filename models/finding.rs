@@ -78,6 +78,10 @@ codes! {
         "No item was launched within the history, so a new item is expected to sell evenly.";
     PromotionsCarried, "promotions_carried", Info,
         "Promotions were seen but none are planned, so those of the last day were assumed to go on.";
+    SumsReconciled, "sums_reconciled", Info,
+        "Forecasts were brought into line with those of their sums: at past cutoffs it made sums \
+         better and single series no worse, or the job asks for it. The detail has the share of \
+         demand by which forecasts were off, before and after.";
     // Supply and planning.
     DefaultUsed, "default_used", Info,
         "Master data had no value; the default of the job's TOML or the import map was used.";

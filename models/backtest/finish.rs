@@ -7,6 +7,7 @@ use super::explain::{AddedEvents, Made};
 use super::memory::{PanelMemory, SeriesMemory, SeriesPlan, fingerprint};
 use super::partial::Training;
 use super::taught::TreesTonight;
+use crate::distribution::luck::SharedLuck;
 use crate::distribution::shape::SpreadShape;
 use crate::finding::{Code, Finding};
 use crate::forecast::demand_class::DemandClass;
@@ -181,6 +182,7 @@ impl Finisher<'_> {
             dispersion: plan.dispersion as f32,
             shape: Arc::clone(&self.shapes[plan.class as usize]),
             correlation: self.memory.correlation[plan.class as usize] as f32,
+            shared: SharedLuck::default(),
             history_days: demand.len() as u32,
             censored_days: (demand.len() - self.whole_days(i)) as u32,
         };

@@ -9,6 +9,8 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::levels::Kept;
+use super::levels::luck::Luck;
 use super::panel::EffectRow;
 use super::portfolio::is_yardstick;
 use super::scores::ScoreRow;
@@ -53,7 +55,7 @@ impl SeriesPlan {
 }
 
 /// What the series of a panel share.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PanelMemory {
     /// Of the configuration and of what features mean; another one remembers nothing.
     pub fingerprint: u64,
@@ -73,6 +75,10 @@ pub struct PanelMemory {
     pub trees: Option<TreesLearner>,
     pub effect_rows: Vec<EffectRow>,
     pub scores: Vec<ScoreRow>,
+    /// What the series share.
+    pub luck: Luck,
+    /// By how much the series were moved to add up with their sums.
+    pub kept: Kept,
 }
 
 /// One series' fitted models and what they had seen.

@@ -6,6 +6,7 @@ pub mod choose;
 mod explain;
 pub mod finish;
 pub mod judge;
+pub mod levels;
 pub mod memory;
 pub mod panel;
 pub mod partial;

@@ -6,6 +6,11 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::finish::{Finished, Finisher};
+use super::levels::Reconcile;
+use super::levels::Tried;
+use super::levels::earn::Reconciliation;
+use super::levels::luck::Luck;
+use super::levels::parts::{Part, parts};
 use super::memory::{Memory, PanelMemory, SeriesMemory};
 use super::partial::{PartialDays, Training};
 use super::portfolio;
@@ -48,6 +53,8 @@ pub struct ForecastConfig {
     pub daily: bool,
     /// What a day that was only partly available tells.
     pub partial: PartialDays,
+    /// Whether forecasts are brought into line with those of their sums.
+    pub reconcile: Reconcile,
 }
 
 impl ForecastConfig {
@@ -103,6 +110,7 @@ impl Default for ForecastConfig {
             seasons: vec![SEASON_DAYS],
             daily: true,
             partial: PartialDays::default(),
+            reconcile: Reconcile::default(),
         }
     }
 }
@@ -118,6 +126,8 @@ pub struct PanelForecast {
     pub effects: Vec<EffectRow>,
     /// Index of the series and what is odd about it.
     pub findings: Vec<(usize, Finding)>,
+    /// What bringing forecasts into line with their sums did, where sums were looked at.
+    pub reconciled: Option<Reconciliation>,
 }
 
 /// Effect of one regressor on demand in one category: demand is multiplied by `exp(log_effect)` per
@@ -172,7 +182,7 @@ pub fn forecast_panel(
 ) -> Result<PanelForecast, InputError> {
     input.check(config.horizon_days)?;
     let features = Features::new(input);
-    let mut forecasts = refit(input, config, &features, &[Wanted::Auto], |night| night.forecast);
+    let mut forecasts = refit(input, config, &features, &[Wanted::Auto], |night, _| night.forecast);
     Ok(forecasts.remove(0))
 }
 
@@ -189,7 +199,7 @@ pub fn forecast_by(
 ) -> Result<Vec<PanelForecast>, InputError> {
     input.check(config.horizon_days)?;
     let features = Features::new(input);
-    let without_split = |night: Night| {
+    let without_split = |night: Night, _: &dyn Fn() -> Vec<Tried>| {
         let mut forecast = night.forecast;
         forecast.series.iter_mut().for_each(|series| series.split = Split::default());
         forecast
@@ -204,6 +214,14 @@ pub struct Night {
     pub panel: Option<PanelMemory>,
     /// Of the series that were fitted tonight.
     pub series: Vec<SeriesMemory>,
+}
+
+impl Night {
+    pub(super) fn share_luck(&mut self, luck: &Luck, parts: &[Part]) {
+        let shared = luck.shared(parts, self.forecast.series.len());
+        let series = self.forecast.series.iter_mut().zip(shared);
+        series.for_each(|(forecast, shared)| forecast.shared = shared);
+    }
 }
 
 /// As [`forecast_panel`], from what an earlier night remembers: its models follow their series, and
@@ -227,7 +245,7 @@ pub fn forecast_night(
     });
     match usable {
         Some(memory) => Ok(follow(input, config, &features, memory)),
-        None => Ok(refit(input, config, &features, &[Wanted::Auto], |night| night).remove(0)),
+        None => Ok(refit(input, config, &features, &[Wanted::Auto], |night, _| night).remove(0)),
     }
 }
 
@@ -284,7 +302,16 @@ fn follow(
         })
         .collect();
     let (scores, effects) = (memory.panel.scores.clone(), memory.panel.effect_rows.clone());
-    gather(finished, scores, effects)
+    let mut night = gather(finished, scores, effects);
+    for forecast in &mut night.forecast.series {
+        let factor = memory.panel.kept.factor(forecast.key);
+        if factor != 1.0 {
+            forecast.replace_mean(forecast.mean.iter().map(|mean| factor * mean).collect());
+        }
+    }
+    night.forecast.reconciled = memory.panel.kept.found.clone();
+    night.share_luck(&memory.panel.luck, &parts(input));
+    night
 }
 
 /// What the remembered trees say tonight.
@@ -326,6 +353,7 @@ pub(super) fn gather(
         scores,
         effects,
         findings: Vec::new(),
+        reconciled: None,
     };
     let mut fitted = Vec::new();
     for (i, finished) in finished.into_iter().enumerate() {

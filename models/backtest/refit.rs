@@ -7,6 +7,9 @@ use rayon::prelude::*;
 use super::choose::Choice;
 use super::finish::{Finished, Finisher};
 use super::judge::{Judge, Losses, PerClass};
+use super::levels::luck::Errors;
+use super::levels::parts::{Part, parts};
+use super::levels::{Levels, Tried};
 use super::memory::{PanelMemory, SeriesPlan};
 use super::panel::{EffectRow, ForecastConfig, Night, Wanted, gather, meaning};
 use super::partial::Training;
@@ -39,7 +42,7 @@ pub fn refit<T>(
     config: &ForecastConfig,
     features: &Features,
     wanted: &[Wanted],
-    keep: impl Fn(Night) -> T,
+    keep: impl Fn(Night, &dyn Fn() -> Vec<Tried>) -> T,
 ) -> Vec<T> {
     let usable = config.portfolio();
     let portfolio = if wanted.contains(&Wanted::Auto) { usable.as_slice() } else { &[] };
@@ -52,6 +55,7 @@ pub fn refit<T>(
         .collect();
     let models = candidates(portfolio.iter().chain(&named).copied(), &usable);
     let groups = Groups::new(input);
+    let parts = parts(input);
     let origins = origins(input.panel, config);
     let tried = config.partial.training(input.panel, config.season(), |i| origins[i].ends());
     let past = Past { input, tried: &tried, origins: &origins };
@@ -59,9 +63,12 @@ pub fn refit<T>(
     let members = stack_members(&models, &usable);
     let series = trials.par_iter_mut().zip(&tried.whole_days);
     series.for_each(|((_, trial), level)| trial.scale(&models, *level));
+    let sums = Some(&tried).filter(|_| wanted.contains(&Wanted::Auto));
+    let levels = sums.and_then(|tried| Levels::start(input, config, &parts, &origins, tried));
     // Two panels beside the input's would be one too many for a large night.
     drop(tried);
     let training = config.training(input.panel);
+    let levels = levels.map(|levels| levels.finish(&training));
     let median: Vec<Blend> = DemandClass::ALL
         .iter()
         .map(|&class| median_blend(&models, &usable, class, config.daily))
@@ -93,16 +100,28 @@ pub fn refit<T>(
             models: models.clone(),
             median,
             weighted,
-            plans: Vec::new(),
-            correlation: Vec::new(),
-            shapes: Vec::new(),
             effects: effects.clone(),
             trees: trees.as_ref().map(|(trees, _)| trees.clone()),
             effect_rows,
-            scores: Vec::new(),
+            ..PanelMemory::default()
         },
+        parts: &parts,
+        levels: levels.as_ref(),
     };
-    wanted.iter().map(|wanted| keep(settled.night(*wanted, portfolio))).collect()
+    let night = |wanted: &Wanted| {
+        let picked = settled.picked(*wanted, portfolio);
+        keep(settled.night(*wanted, &picked), &|| Tried::of(&judge, &picked.held))
+    };
+    wanted.iter().map(night).collect()
+}
+
+/// As [`refit`] for the portfolio's choice, with the trials of what was chosen.
+pub(super) fn refit_tried(
+    input: &ForecastInput,
+    config: &ForecastConfig,
+    features: &Features,
+) -> (Night, Vec<Tried>) {
+    refit(input, config, features, &[Wanted::Auto], |night, tried| (night, tried())).remove(0)
 }
 
 /// What all wanted forecasts of a panel have in common.
@@ -117,12 +136,15 @@ struct Settled<'a> {
     tonight: Option<&'a TreesTonight>,
     /// Without what depends on the choice.
     memory: PanelMemory,
+    parts: &'a [Part],
+    /// The sums, when forecasts are brought into line with them.
+    levels: Option<&'a Levels<'a>>,
 }
 
 impl Settled<'_> {
-    fn night(&self, wanted: Wanted, portfolio: &[Model]) -> Night {
+    fn picked(&self, wanted: Wanted, portfolio: &[Model]) -> Picked {
         let judge = self.judge;
-        let picked = match wanted {
+        match wanted {
             Wanted::Auto => {
                 let usable = |model: &Model| *model != Model::Trees || self.tonight.is_some();
                 let portfolio: Vec<Model> = portfolio.iter().copied().filter(usable).collect();
@@ -132,7 +154,11 @@ impl Settled<'_> {
                 let best = judge.models.iter().position(|m| *m == model);
                 Picked::only(judge, best)
             }
-        };
+        }
+    }
+
+    fn night(&self, wanted: Wanted, picked: &Picked) -> Night {
+        let judge = self.judge;
         let (choices, held) = (&picked.choices, &picked.held);
         let calibration = judge.calibration(held, self.dispersion);
         let keys: Vec<u64> = self.input.meta.iter().map(|meta| meta.key).collect();
@@ -147,14 +173,17 @@ impl Settled<'_> {
         }
         .shapes();
         let chosen = judge.chosen_scores(held, self.dispersion, &calibration, &shapes);
-        let memory = PanelMemory {
+        let (dispersion, of_class) = (self.dispersion, &calibration);
+        let errors = Errors { judge, held, dispersion, calibration: of_class, shapes: &shapes };
+        let mut memory = PanelMemory {
             plans: class_plans(judge, choices, self.dispersion, &calibration),
             correlation: judge.correlations(held, self.dispersion, &calibration),
-            shapes,
+            shapes: shapes.clone(),
             scores: judge.score_rows(self.losses, &chosen),
+            luck: errors.luck(self.parts),
             ..self.memory.clone()
         };
-        let shapes: Vec<Arc<SpreadShape>> = memory.shapes.iter().cloned().map(Arc::new).collect();
+        let shared: Vec<Arc<SpreadShape>> = memory.shapes.iter().cloned().map(Arc::new).collect();
         let ledger = self.learned.map(|(learner, _)| Ledger::new(learner.features));
         let finisher = Finisher {
             input: self.input,
@@ -162,7 +191,7 @@ impl Settled<'_> {
             horizon_days: self.config.horizon_days,
             seasons: &self.config.seasons,
             memory: &memory,
-            shapes: &shapes,
+            shapes: &shared,
             learned: self.learned,
             ledger: ledger.as_ref(),
             trees: self.tonight,
@@ -175,7 +204,15 @@ impl Settled<'_> {
                 finisher.finish(i, judge.plan(i, *choice, self.dispersion, &calibration))
             })
             .collect();
-        let night = gather(finished, memory.scores.clone(), memory.effect_rows.clone());
+        let mut night = gather(finished, memory.scores.clone(), memory.effect_rows.clone());
+        night.share_luck(&memory.luck, self.parts);
+        let levels = self.levels.filter(|_| wanted == Wanted::Auto);
+        if let Some(kept) =
+            levels.and_then(|levels| levels.settle(&errors, self.training, &mut night))
+        {
+            night.forecast.reconciled = kept.found.clone();
+            memory.kept = kept;
+        }
         Night { panel: Some(memory), ..night }
     }
 }

@@ -43,10 +43,20 @@ impl DispersionSums {
 
     /// Dispersion of a class as a whole.
     pub fn class_dispersion(&self) -> f64 {
+        self.dispersion(CLASS_DISPERSION_MIN)
+    }
+
+    /// Dispersion of everything that was added, `least` at least.
+    pub fn dispersion(&self, least: f64) -> f64 {
+        if self.below > 0.0 { (self.above / self.below).max(least) } else { DISPERSION_START }
+    }
+
+    /// The dispersion, drawn to `prior` as if by `times` as much evidence as there is.
+    pub fn drawn(&self, prior: f64, times: f64) -> f64 {
         if self.below > 0.0 {
-            (self.above / self.below).max(CLASS_DISPERSION_MIN)
+            (self.above / self.below + times * prior) / (1.0 + times)
         } else {
-            DISPERSION_START
+            prior
         }
     }
 

@@ -3,6 +3,7 @@
 pub mod count;
 pub mod count_fit;
 pub mod family;
+pub mod luck;
 pub mod paths;
 pub mod shape;
 

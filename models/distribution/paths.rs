@@ -3,15 +3,18 @@
 //! A latent value per path and day is a common path effect plus an AR(1). Per day the latent values
 //! of all paths are replaced by their ranks, so each day's demands are the exact strata
 //! `(rank + 0.5) / paths` of that day's distribution (Latin hypercube with rank coupling, Iman &
-//! Conover 1982), and a series costs one quantile table a day.
+//! Conover 1982), and a series costs one quantile table a day. Series that share luck have ranks of
+//! their own, made of what they share and what they do not; the others read the tables' paths each
+//! in an order of its own, so that nobody shares by accident.
 
 use super::DemandPaths;
 use super::count::{CountDemand, Levels};
+use super::luck::{Luck, SharedLuck, path_order, ranks};
 use super::shape::SpreadShape;
 
 /// Correlations between days for which rank tables exist.
 const CORRELATIONS: [f64; 9] = [0.0, 0.03, 0.07, 0.12, 0.2, 0.3, 0.45, 0.65, 0.9];
-/// Tables of one correlation, so that series do not all share their luck.
+/// Tables of one correlation.
 const VARIANTS: usize = 4;
 const AUTOREGRESSION_MAX: f64 = 0.8;
 
@@ -23,6 +26,17 @@ pub struct PathPlan {
     levels: Levels,
     /// `ranks[correlation * VARIANTS + variant][day * paths + path]`.
     ranks: Vec<Vec<u16>>,
+    luck: Luck,
+}
+
+/// How a series' demand spreads, over the days and with others.
+#[derive(Clone, Copy, Debug)]
+pub struct Spread<'a> {
+    pub dispersion: f64,
+    pub shape: &'a SpreadShape,
+    /// Mean correlation of two different days.
+    pub correlation: f64,
+    pub shared: SharedLuck,
 }
 
 impl PathPlan {
@@ -37,7 +51,8 @@ impl PathPlan {
                 rank_table(paths, horizon, correlation, &mut random)
             })
             .collect();
-        PathPlan { paths, horizon, levels, ranks }
+        let luck = Luck::new(paths, horizon, seed);
+        PathPlan { paths, horizon, levels, ranks, luck }
     }
 
     pub fn paths(&self) -> usize {
@@ -48,35 +63,64 @@ impl PathPlan {
         self.horizon
     }
 
-    /// Paths of a series with these daily means. `key` picks the table's variant. Days beyond
-    /// `mean` have no demand.
-    pub fn draw(
-        &self,
-        key: u64,
-        mean: &[f64],
-        dispersion: f64,
-        shape: &SpreadShape,
-        correlation: f64,
-    ) -> DemandPaths {
-        let table = nearest(correlation) * VARIANTS + (mix(key) % VARIANTS as u64) as usize;
-        let ranks = &self.ranks[table];
+    /// Paths of a series with these daily means. `key` picks its own luck. Days beyond `mean` have
+    /// no demand.
+    pub fn draw(&self, key: u64, mean: &[f64], spread: &Spread) -> DemandPaths {
+        let days = self.horizon.min(mean.len());
         let mut values = vec![0.0f32; self.paths * self.horizon];
         let mut strata = vec![0.0f32; self.paths];
-        let levels = shape.strata(&self.levels);
+        let levels = spread.shape.strata(&self.levels);
         let mut of = (f64::NAN, usize::MAX);
-        for day in 0..self.horizon.min(mean.len()) {
-            let stage = shape.stage(day);
+        let mut of_day = |day: usize, ranks: &mut dyn Iterator<Item = u16>| {
+            let stage = spread.shape.stage(day);
             if (mean[day], stage) != of {
                 of = (mean[day], stage);
-                let demand = CountDemand::new(mean[day], shape.growth(day) * dispersion);
-                demand.quantiles(&levels[stage], &mut strata);
+                let dispersion = spread.shape.growth(day) * spread.dispersion;
+                CountDemand::new(mean[day], dispersion).quantiles(&levels[stage], &mut strata);
             }
-            let ranks = &ranks[day * self.paths..(day + 1) * self.paths];
-            for (path, &rank) in ranks.iter().enumerate() {
+            for (path, rank) in ranks.enumerate() {
                 values[path * self.horizon + day] = strata[usize::from(rank)];
             }
+        };
+        if spread.shared.is_none() {
+            let table = nearest(spread.correlation) * VARIANTS;
+            let table = &self.ranks[table + (mix(key) % VARIANTS as u64) as usize];
+            let order = path_order(key, self.paths);
+            for (day, ranks) in table.chunks_exact(self.paths).enumerate().take(days) {
+                of_day(day, &mut order.iter().map(|&path| ranks[usize::from(path)]));
+            }
+        } else {
+            self.with_company(key, days, spread, &mut of_day);
         }
         DemandPaths { paths: self.paths, horizon: self.horizon, values }
+    }
+
+    /// Calls `of_day` with each day's ranks of a series that shares its luck.
+    fn with_company(
+        &self,
+        key: u64,
+        days: usize,
+        spread: &Spread,
+        of_day: &mut dyn FnMut(usize, &mut dyn Iterator<Item = u16>),
+    ) {
+        let (common, a) = split(CORRELATIONS[nearest(spread.correlation)], self.horizon);
+        let (stays, fades) = (common.sqrt() as f32, (1.0 - common).sqrt() as f32);
+        let (a, fresh) = (a as f32, (1.0 - a * a).sqrt() as f32);
+        let drawn = self.luck.draw(key, &spread.shared);
+        let (effect, days_of) = drawn.split_at(self.paths);
+        let mut fading = days_of[..self.paths].to_vec();
+        let mut latent = vec![0.0; self.paths];
+        let (mut keys, mut rank) = (Vec::with_capacity(self.paths), vec![0; self.paths]);
+        for (day, row) in days_of.chunks_exact(self.paths).enumerate().take(days) {
+            if day > 0 {
+                fading.iter_mut().zip(row).for_each(|(e, row)| *e = a * *e + fresh * row);
+            }
+            for ((latent, effect), fading) in latent.iter_mut().zip(effect).zip(&fading) {
+                *latent = stays * effect + fades * fading;
+            }
+            ranks(&latent, &mut keys, &mut rank);
+            of_day(day, &mut rank.iter().copied());
+        }
     }
 }
 
@@ -159,13 +203,13 @@ pub(crate) fn unit(x: u64) -> f64 {
 }
 
 /// SplitMix64 with normal deviates by Box and Muller.
-struct Random {
+pub(super) struct Random {
     state: u64,
     spare: Option<f64>,
 }
 
 impl Random {
-    fn new(seed: u64) -> Random {
+    pub fn new(seed: u64) -> Random {
         Random { state: mix(seed), spare: None }
     }
 
@@ -175,7 +219,7 @@ impl Random {
         drawn
     }
 
-    fn normal(&mut self) -> f64 {
+    pub fn normal(&mut self) -> f64 {
         if let Some(spare) = self.spare.take() {
             return spare;
         }
@@ -196,17 +240,34 @@ mod tests {
         (mean, values.map(|v| (v - mean).powi(2)).sum::<f64>() / n)
     }
 
+    fn draw(
+        plan: &PathPlan,
+        key: u64,
+        mean: &[f64],
+        of: (f64, f64),
+        luck: (f32, f32),
+    ) -> DemandPaths {
+        let shared = SharedLuck { group: 3, all: luck.0, of_group: luck.1 };
+        let shape = SpreadShape::default();
+        let (dispersion, correlation) = of;
+        plan.draw(key, mean, &Spread { dispersion, shape: &shape, correlation, shared })
+    }
+
+    const LUCK: [(f32, f32); 4] = [(0.0, 0.0), (0.1, 0.0), (0.05, 0.3), (0.6, 0.4)];
+
     #[test]
     fn every_day_of_the_paths_is_that_days_strata() {
         let plan = PathPlan::new(400, 3, 7);
         let mean = [0.4, 6.0, 900.0];
-        let paths = plan.draw(11, &mean, 0.3, &SpreadShape::default(), 0.2);
-        for (day, &mean) in mean.iter().enumerate() {
-            let mut got: Vec<f32> = (0..400).map(|p| paths.path(p)[day]).collect();
-            got.sort_by(f32::total_cmp);
-            let mut want = vec![0.0; 400];
-            CountDemand::new(mean, 0.3).quantiles(&Levels::strata(400), &mut want);
-            assert_eq!(got, want);
+        for luck in LUCK {
+            let paths = draw(&plan, 11, &mean, (0.3, 0.2), luck);
+            for (day, &mean) in mean.iter().enumerate() {
+                let mut got: Vec<f32> = (0..400).map(|p| paths.path(p)[day]).collect();
+                got.sort_by(f32::total_cmp);
+                let mut want = vec![0.0; 400];
+                CountDemand::new(mean, 0.3).quantiles(&Levels::strata(400), &mut want);
+                assert_eq!(got, want, "{luck:?}");
+            }
         }
     }
 
@@ -216,22 +277,41 @@ mod tests {
         let mean = [200.0f64; 14];
         let daily = CountDemand::new(200.0, 0.05).variance();
         for correlation in CORRELATIONS {
-            for key in 0..4 {
-                let paths = plan.draw(key, &mean, 0.05, &SpreadShape::default(), correlation);
+            for (key, luck) in (0..4).zip(LUCK) {
+                let paths = draw(&plan, key, &mean, (0.05, correlation), luck);
                 let sums = (0..2000).map(|p| paths.path(p).iter().map(|&v| f64::from(v)).sum());
                 let (average, variance) = moments(sums);
                 let want = daily * (14.0 + 14.0 * 13.0 * correlation);
                 assert!((average / 2800.0 - 1.0).abs() < 0.01, "{average}");
-                assert!((variance / want - 1.0).abs() < 0.15, "{correlation} {variance} {want}");
+                let off = (variance / want - 1.0).abs();
+                assert!(off < 0.15, "{correlation} {luck:?} {variance} {want}");
             }
         }
     }
 
     #[test]
+    fn series_go_together_as_far_as_they_share_their_luck() {
+        let plan = PathPlan::new(1000, 7, 5);
+        let mean = [300.0f64; 7];
+        for luck in LUCK {
+            let of = |key| draw(&plan, key, &mean, (0.04, 0.3), luck).values;
+            let all: Vec<Vec<f32>> = (0..30).map(of).collect();
+            let totals = (0..7000).map(|at| all.iter().map(|of| f64::from(of[at])).sum());
+            let (_, variance) = moments(totals);
+            let daily = 30.0 * CountDemand::new(300.0, 0.04).variance();
+            // Every pair adds its correlation twice.
+            let got = (variance / daily - 1.0) / 29.0;
+            let want = f64::from(luck.0 + luck.1);
+            assert!((got - want).abs() < 0.02 + 0.06 * want, "{luck:?}: {got}");
+        }
+    }
+
+    #[test]
     fn a_seed_fixes_the_paths_and_another_changes_them() {
-        let shape = SpreadShape::default();
-        let draw = |seed| PathPlan::new(50, 5, seed).draw(1, &[5.0; 5], 0.2, &shape, 0.3);
-        assert_eq!(draw(1), draw(1));
-        assert_ne!(draw(1), draw(2));
+        for luck in LUCK {
+            let of = |seed| draw(&PathPlan::new(50, 5, seed), 1, &[5.0; 5], (0.2, 0.3), luck);
+            assert_eq!(of(1), of(1));
+            assert_ne!(of(1), of(2));
+        }
     }
 }

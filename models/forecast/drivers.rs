@@ -54,6 +54,8 @@ pub struct SeriesMeta {
     pub region: u32,
     /// Whose weather applies; often the same.
     pub weather_region: u32,
+    /// Where it is sold, for what is added up; series of one place share it.
+    pub location: u32,
 }
 
 /// Everything a night's forecast depends on.

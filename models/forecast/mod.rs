@@ -22,6 +22,7 @@ pub mod neighbours;
 pub mod poisson;
 pub mod pooled;
 pub mod random_walk_with_drift;
+pub mod reconcile;
 pub mod season_index;
 pub mod seasonal_naive;
 pub mod seasonal_ses;

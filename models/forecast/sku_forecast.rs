@@ -7,7 +7,8 @@ use super::model::Model;
 use super::split::{DaySplit, Split};
 use crate::distribution::DemandPaths;
 use crate::distribution::count::CountDemand;
-use crate::distribution::paths::PathPlan;
+use crate::distribution::luck::SharedLuck;
+use crate::distribution::paths::{PathPlan, Spread};
 use crate::distribution::shape::SpreadShape;
 
 /// Demand of each day of the horizon as a distribution, coupled over the days.
@@ -30,6 +31,8 @@ pub struct SkuForecast {
     pub correlation: f32,
     /// What the means are made of.
     pub split: Split,
+    /// What its luck has in common with that of other series.
+    pub shared: SharedLuck,
     pub history_days: u32,
     /// Days of the history on which demand was not seen whole.
     pub censored_days: u32,
@@ -49,6 +52,7 @@ impl SkuForecast {
             shape: Arc::default(),
             correlation,
             split: Split::default(),
+            shared: SharedLuck::default(),
             history_days: 0,
             censored_days: 0,
         }
@@ -77,7 +81,18 @@ impl SkuForecast {
 
     /// Equally likely futures over the plan's horizon.
     pub fn paths(&self, plan: &PathPlan) -> DemandPaths {
-        let (dispersion, correlation) = (f64::from(self.dispersion), f64::from(self.correlation));
-        plan.draw(self.key, &self.mean, dispersion, &self.shape, correlation)
+        let spread = Spread {
+            dispersion: f64::from(self.dispersion),
+            shape: &self.shape,
+            correlation: f64::from(self.correlation),
+            shared: self.shared,
+        };
+        plan.draw(self.key, &self.mean, &spread)
+    }
+
+    /// Takes other means for the same days. What they add was learned from sums with other series, so
+    /// it is part of the split's remainder, which closes on the mean.
+    pub fn replace_mean(&mut self, mean: Vec<f64>) {
+        self.mean = mean;
     }
 }

@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use granary_models::backtest::levels::Reconcile;
 use granary_models::backtest::panel::Wanted;
 use granary_models::backtest::partial::PartialDays;
 use granary_models::forecast::model::Model;
@@ -51,6 +52,11 @@ pub struct BacktestArgs {
     #[arg(long, value_name = "HOW", default_value = "calibrated",
           value_parser = ["calibrated", "expected", "missing"])]
     partial_days: String,
+    /// Whether `auto` is brought into line with forecasts of its sums by category and property: where
+    /// that earns its place at past cutoffs, always, or never.
+    #[arg(long, value_name = "HOW", default_value = "off", num_args = 0..=1,
+          default_missing_value = "auto", value_parser = ["auto", "on", "off"])]
+    reconcile: String,
     /// Whether a cutoff is one date for all series, or so many steps before each series' own end
     /// [default: date; end for --freq 1, whose steps are no common time].
     #[arg(long, value_name = "HOW", value_parser = ["date", "end"])]
@@ -204,6 +210,11 @@ pub async fn run(global: &Global, args: BacktestArgs) -> anyhow::Result<Exit> {
             "expected" => PartialDays::Expected,
             "missing" => PartialDays::Missing,
             _ => PartialDays::Calibrated,
+        },
+        reconcile: match args.reconcile.as_str() {
+            "on" => Reconcile::On,
+            "auto" => Reconcile::Auto,
+            _ => Reconcile::Off,
         },
         models,
         columns: args.columns.columns(),

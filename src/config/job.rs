@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use chrono_tz::Tz;
+use granary_models::backtest::levels::Reconcile;
 use granary_models::backtest::partial::PartialDays;
 use granary_models::plan::gates::GateLimits;
 use granary_models::plan::limits::PlanLimits;
 use granary_models::plan_sku::PlanConfig;
 use granary_models::policy::order::Target;
 use granary_models::policy::projection::Shortage;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::{Exit, Refused, time_of_day};
 
@@ -102,6 +103,10 @@ pub struct ForecastSettings {
     pub refit_days: i32,
     /// What a day on which the stock ran out tells: `calibrated`, `expected` or `missing`.
     pub partial_days: PartialDays,
+    /// Whether forecasts are brought into line with those of their sums: `true`, `false`, or
+    /// `"auto"` where it earns its place at past cutoffs.
+    #[serde(deserialize_with = "reconcile")]
+    pub reconcile: Reconcile,
     /// Days of history that are read.
     pub history_days: i32,
     /// Equally likely futures per series.
@@ -117,10 +122,29 @@ impl Default for ForecastSettings {
             cutoff_step_days: 7,
             refit_days: 7,
             partial_days: PartialDays::default(),
+            reconcile: Reconcile::default(),
             history_days: 1100,
             paths: 256,
             seed: 1,
         }
+    }
+}
+
+/// `true`, `false` or `"auto"`.
+fn reconcile<'de, D: Deserializer<'de>>(from: D) -> Result<Reconcile, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Said {
+        Whether(bool),
+        Word(String),
+    }
+    match Said::deserialize(from)? {
+        Said::Whether(true) => Ok(Reconcile::On),
+        Said::Whether(false) => Ok(Reconcile::Off),
+        Said::Word(word) if word == "auto" => Ok(Reconcile::Auto),
+        Said::Word(word) => Err(serde::de::Error::custom(format!(
+            "reconcile is {word:?}, want true, false or \"auto\""
+        ))),
     }
 }
 

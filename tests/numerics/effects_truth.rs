@@ -125,6 +125,7 @@ impl World {
                 item: item as u32,
                 region,
                 weather_region: region,
+                location: region,
             });
             let rate = (0.7 + 0.7 * random.normal()).exp();
             let start = self.regions[0].weather.as_ref().expect("weather").start;

@@ -93,6 +93,7 @@ impl Retail {
                 item: i as u32,
                 region: region as u32,
                 weather_region: region as u32,
+                location: i as u32 % 12,
             });
             retail.panel.start.push(start);
             retail.add_series(i, all, &cold[region], &mut random);

@@ -6,6 +6,7 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use anyhow::Context;
+use granary_models::backtest::levels::earn::Reconciliation;
 use granary_models::backtest::panel::EffectRow;
 use granary_models::forecast::demand_class::DemandClass;
 use polars::prelude::*;
@@ -35,6 +36,8 @@ pub struct WindowFacts {
     pub findings: BTreeMap<String, BTreeMap<String, usize>>,
     /// What the pooled regression learned; empty when it took no part.
     pub effects: Vec<EffectRow>,
+    /// What bringing the choice per series into line with its sums did.
+    pub reconciled: Option<Reconciliation>,
 }
 
 /// Sizes that say where a row is: rows are ordered by series, model and step of the horizon.
@@ -143,6 +146,7 @@ impl Checkpoints {
             unit: window.unit,
             findings,
             effects: window.effects().to_vec(),
+            reconciled: window.forecasts.iter().find_map(|made| made.reconciled.clone()),
         };
         let bytes = serde_json::to_vec(&facts)?;
         self.put(&Checkpoints::facts(at), |file| Ok(file.write_all(&bytes)?))?;

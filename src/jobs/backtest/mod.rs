@@ -7,6 +7,7 @@ mod checkpoint;
 mod drivers;
 mod folder;
 pub(super) mod freq;
+mod levels;
 mod outcome;
 pub(super) mod pieces;
 pub(super) mod read;
@@ -21,6 +22,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::Context;
+use granary_models::backtest::levels::Reconcile;
 use granary_models::backtest::panel::Wanted;
 use granary_models::backtest::partial::PartialDays;
 use granary_models::forecast::model::Model;
@@ -55,6 +57,8 @@ pub struct BacktestConfig {
     /// The frequency's usual ones without it.
     /// What a day on which the stock ran out tells.
     pub partial_days: PartialDays,
+    /// Whether the choice per series is brought into line with forecasts of its sums.
+    pub reconcile: Reconcile,
     /// Whether cutoffs are counted from each series' own end.
     pub align_ends: bool,
     pub seasons: Option<Vec<usize>>,
@@ -81,6 +85,7 @@ struct Settings<'a> {
     step: usize,
     seasons: &'a Option<Vec<usize>>,
     partial_days: PartialDays,
+    reconcile: Reconcile,
     align_ends: bool,
     models: Vec<&'a str>,
     columns: &'a Columns,
@@ -113,6 +118,7 @@ impl BacktestConfig {
             step: self.step,
             seasons: &self.seasons,
             partial_days: self.partial_days,
+            reconcile: self.reconcile,
             align_ends: self.align_ends,
             models: self.wanted().into_iter().map(Wanted::as_str).collect(),
             columns: &self.columns,
@@ -165,7 +171,7 @@ fn backtest(
     }
     let digest = crate::sources::digest(&config.input)?;
     let files = config.drivers.files()?;
-    let plan = Plan::new(
+    let mut plan = Plan::new(
         &table,
         config.horizon,
         config.windows,
@@ -174,6 +180,7 @@ fn backtest(
         config.partial_days,
         config.wanted(),
     )?;
+    plan.forecast.reconcile = config.reconcile;
     drivers::look_ahead(&mut table, &plan).iter().for_each(|note| on_note(note));
     let shape = Shape {
         series: table.len(),

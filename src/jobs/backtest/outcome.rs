@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use granary_models::backtest::analyst::{COVERED, Metrics};
+use granary_models::backtest::levels::Reconcile;
+use granary_models::backtest::levels::earn::Reconciliation;
 use serde::Serialize;
 
 use super::BacktestConfig;
@@ -35,6 +37,23 @@ pub struct Scores {
     /// Models from the least WAPE to the greatest.
     pub leader_board: Vec<&'static str>,
     pub models: BTreeMap<&'static str, ModelScores>,
+    /// Scores of sums, from the total on.
+    pub levels: Vec<LevelScores>,
+}
+
+/// Scores of the sums of one level.
+#[derive(Clone, Debug, Serialize)]
+pub struct LevelScores {
+    pub level: String,
+    pub nodes: usize,
+    pub models: BTreeMap<&'static str, SumScores>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct SumScores {
+    pub wape: Option<f64>,
+    pub bias: Option<f64>,
+    pub fva: Option<f64>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -69,6 +88,7 @@ pub struct Settings {
     pub statics: Vec<StaticTold>,
     /// Whose calendar touches all series.
     pub country: Option<String>,
+    pub reconcile: Reconcile,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -81,6 +101,8 @@ pub struct WindowScores {
     pub unit: f64,
     /// Findings of each model by code.
     pub findings: BTreeMap<String, BTreeMap<String, usize>>,
+    /// What bringing the choice per series into line with its sums did.
+    pub reconciled: Option<Reconciliation>,
 }
 
 /// Scores of one model over everything; null where nothing defines one.
@@ -161,6 +183,7 @@ impl Scores {
                 drivers: table.extras.told.clone(),
                 statics: table.extras.statics_told(),
                 country: config.drivers.country.as_deref().map(str::to_ascii_uppercase),
+                reconcile: config.reconcile,
             },
             windows: windows
                 .map(|((&cutoff, facts), group)| WindowScores {
@@ -169,11 +192,29 @@ impl Scores {
                     fallbacks: facts.fallbacks,
                     unit: facts.unit,
                     findings: facts.findings.clone(),
+                    reconciled: facts.reconciled.clone(),
                 })
                 .collect(),
             fallbacks: facts.iter().map(|facts| facts.fallbacks).sum(),
             leader_board: book.leader_board().into_iter().map(|model| names[model]).collect(),
             models: names.iter().copied().zip((0..names.len()).map(of)).collect(),
+            levels: level_scores(book, &names),
         }
     }
+}
+
+fn level_scores(book: &ScoreBook, names: &[&'static str]) -> Vec<LevelScores> {
+    let of = |(level, (name, nodes)): (usize, (&str, usize))| LevelScores {
+        level: name.to_owned(),
+        nodes,
+        models: names
+            .iter()
+            .enumerate()
+            .map(|(model, name)| {
+                let Metrics { wape, bias, fva, .. } = book.level_metrics(level, model);
+                (*name, SumScores { wape, bias, fva })
+            })
+            .collect(),
+    };
+    book.levels.levels().enumerate().map(of).collect()
 }

@@ -6,6 +6,7 @@ use granary_models::forecast::demand_class::DemandClass;
 use granary_models::forecast::model::Model;
 
 use super::checkpoint::{Block, Shape, VALUES};
+use super::levels::LevelBook;
 use super::table::LongTable;
 use super::windows::Plan;
 
@@ -46,12 +47,13 @@ pub struct ScoreBook {
     pub series: Vec<Tally>,
     /// Largest absolute error first.
     pub worst: Vec<Worst>,
+    pub levels: LevelBook,
     /// Place of the seasonal naive among the models.
     naive: usize,
 }
 
 impl ScoreBook {
-    pub fn new(plan: &Plan, shape: Shape) -> ScoreBook {
+    pub fn new(table: &LongTable, plan: &Plan, shape: Shape) -> ScoreBook {
         let naive = Wanted::Model(Model::SeasonalNaive);
         let group = || Group::new(shape.models);
         ScoreBook {
@@ -61,6 +63,7 @@ impl ScoreBook {
             cutoff: plan.cutoffs.iter().map(|_| group()).collect(),
             series: Vec::with_capacity(shape.series * shape.models),
             worst: Vec::new(),
+            levels: LevelBook::new(table, shape),
             naive: plan.wanted.iter().position(|wanted| *wanted == naive).unwrap_or(0),
         }
     }
@@ -72,6 +75,11 @@ impl ScoreBook {
     pub fn series_metrics(&self, models: usize, series: usize, model: usize) -> Metrics {
         let of = &self.series[series * models..(series + 1) * models];
         of[model].metrics(&of[self.naive])
+    }
+
+    /// Of the sums of a level, by its place among [`LevelBook::levels`].
+    pub fn level_metrics(&self, level: usize, model: usize) -> Metrics {
+        self.levels.metrics(level, model, self.naive)
     }
 
     /// Models from the least WAPE to the greatest; those without one last.
@@ -119,6 +127,12 @@ impl ScoreBook {
             self.cutoff[window].series += 1;
             steps.iter_mut().zip(&actual).for_each(|(seen, y)| *seen |= !y.is_nan());
             let scale = Scale::of(&table.y[table.rows_until(series, cutoff)], plan.score_season());
+            for (step, &y) in actual.iter().enumerate().filter(|(_, y)| !y.is_nan()) {
+                let mean =
+                    |model| block.values[0][at * shape.block() + model * shape.horizon + step];
+                let means: Vec<f64> = (0..shape.models).map(mean).collect();
+                self.levels.take(series, window, step, y, &means);
+            }
             for model in 0..shape.models {
                 let mut cell = Sums::default();
                 for (step, &y) in actual.iter().enumerate().filter(|(_, y)| !y.is_nan()) {

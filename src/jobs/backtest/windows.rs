@@ -249,6 +249,7 @@ impl Builder<'_> {
             item: series as u32,
             region: 0,
             weather_region: 0,
+            location: 0,
         });
     }
 

@@ -27,7 +27,7 @@ pub fn forecasts(
     checkpoints: &Checkpoints,
     on_series: &dyn Fn(usize),
 ) -> anyhow::Result<ScoreBook> {
-    let mut book = ScoreBook::new(plan, shape);
+    let mut book = ScoreBook::new(table, plan, shape);
     let mut pieces = Pieces::new(file);
     for series in shape.pieces() {
         let blocks: Vec<Block> = (0..shape.windows)
@@ -205,6 +205,12 @@ pub fn scores(
     }
     for (&cutoff, group) in plan.cutoffs.iter().zip(&book.cutoff) {
         rows.group("cutoff", &table.clock.text(cutoff), group, book, plan);
+    }
+    for (level, (name, nodes)) in book.levels.levels().enumerate() {
+        for (model, wanted) in plan.wanted.iter().enumerate() {
+            let metrics = book.level_metrics(level, model);
+            rows.push("level", name, nodes as u64, wanted.as_str(), metrics);
+        }
     }
     for series in 0..shape.series {
         for (model, wanted) in plan.wanted.iter().enumerate() {

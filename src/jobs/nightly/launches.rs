@@ -106,6 +106,7 @@ pub fn forecast_launches(
             history_days: before.history_days,
             censored_days: before.censored_days,
             split: Split::of_path(&mean, SEASON_DAYS),
+            shared: before.shared,
             ..SkuForecast::from_mean(
                 before.key,
                 mean,

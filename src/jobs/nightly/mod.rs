@@ -21,6 +21,7 @@ use granary_models::backtest::memory::Memory;
 use granary_models::backtest::panel::{ForecastConfig, Night, forecast_night};
 use granary_models::calendar::Day;
 use granary_models::distribution::paths::PathPlan;
+use granary_models::finding::{Code, Finding};
 use granary_models::forecast::drivers::ForecastInput;
 use granary_models::plan::gates::RunFacts;
 use granary_models::plan::hysteresis::{Hysteresis, Previous};
@@ -299,6 +300,9 @@ fn predict(
         let location_id = &facts.locations[key.location].location_id;
         findings.sku(&facts.items[key.item].item_id, location_id, finding);
     }
+    if let Some(found) = made.forecast.reconciled.as_ref().filter(|found| found.applied) {
+        findings.night(Finding::new(Code::SumsReconciled, found.told()));
+    }
     Ok((made, launches))
 }
 
@@ -319,6 +323,7 @@ fn forecast(
         cutoffs: job.forecast.cutoffs,
         cutoff_step_days: job.forecast.cutoff_step_days,
         partial: job.forecast.partial_days,
+        reconcile: job.forecast.reconcile,
         ..ForecastConfig::default()
     };
     forecast_night(&input, &config, memory).context("the panel does not fit together")

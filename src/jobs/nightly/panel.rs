@@ -119,6 +119,7 @@ pub fn build(
             item: key.item as u32,
             region: region_of[key.location],
             weather_region: region_of[key.location],
+            location: key.location as u32,
         });
     }
     if builder.carried_promotions > 0 {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use granary_models::backtest::levels::Reconcile;
 use granary_models::backtest::panel::ForecastConfig;
 use granary_models::calendar::Day;
 use granary_models::forecast::drivers::{Region, SeriesMeta};
@@ -116,7 +117,12 @@ fn rules(
         refit_every_reviews: options.refit_every_reviews as usize,
         paths: options.paths as usize,
         seed: options.seed,
-        forecast: ForecastConfig { partial: options.partial_days, ..forecast },
+        // A replay forecasts as often as it reviews; sums of its few items would cost more than they say.
+        forecast: ForecastConfig {
+            partial: options.partial_days,
+            reconcile: Reconcile::Off,
+            ..forecast
+        },
     }
 }
 
@@ -127,6 +133,7 @@ fn meta(table: &LongTable, series: usize) -> SeriesMeta {
         item: series as u32,
         region: 0,
         weather_region: 0,
+        location: 0,
     }
 }
 

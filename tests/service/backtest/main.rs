@@ -6,6 +6,7 @@ mod errors;
 mod reading;
 mod resume;
 mod scorer;
+mod sums;
 mod windows;
 
 use std::path::{Path, PathBuf};

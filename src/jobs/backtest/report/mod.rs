@@ -70,6 +70,7 @@ struct Page<'a> {
     coverage: String,
     classes: Vec<Row>,
     cutoffs: Vec<Row>,
+    levels: Vec<Row>,
     pictures: Vec<Picture>,
     effects: Pictures,
 }
@@ -111,6 +112,7 @@ pub fn page(
         coverage: pages.by_level(),
         classes: pages.classes(),
         cutoffs: pages.cutoffs(),
+        levels: pages.levels(),
         pictures: pages.pictures(),
         effects: effects::pictures(table, facts),
     };
@@ -123,6 +125,15 @@ fn real(value: Option<f64>, decimals: usize) -> String {
 
 fn share(value: Option<f64>) -> String {
     value.map_or("–".to_owned(), percent)
+}
+
+/// A row of shares, how many there are first; the least is the best.
+fn row(name: String, count: u64, values: Vec<Option<f64>>) -> Row {
+    let known = values.iter().enumerate().filter_map(|(at, value)| Some((at, (*value)?)));
+    let best = known.min_by(|a, b| a.1.total_cmp(&b.1)).map(|(at, _)| at);
+    let mut cells = vec![grouped(count as i64, 0)];
+    cells.extend(values.into_iter().map(share));
+    Row { name, cells, best: best.map(|at| at + 1) }
 }
 
 impl Pages<'_> {
@@ -251,12 +262,7 @@ impl Pages<'_> {
 
     fn group_row(&self, name: String, group: &Group) -> Row {
         let wape = |&model: &usize| self.book.metrics(group, model).wape;
-        let values: Vec<Option<f64>> = self.order.iter().map(wape).collect();
-        let known = values.iter().enumerate().filter_map(|(at, value)| Some((at, (*value)?)));
-        let best = known.min_by(|a, b| a.1.total_cmp(&b.1)).map(|(at, _)| at);
-        let mut cells = vec![grouped(group.series as i64, 0)];
-        cells.extend(values.into_iter().map(share));
-        Row { name, cells, best: best.map(|at| at + 1) }
+        row(name, group.series, self.order.iter().map(wape).collect())
     }
 
     fn classes(&self) -> Vec<Row> {
@@ -272,6 +278,14 @@ impl Pages<'_> {
         cutoffs
             .map(|(&cutoff, group)| self.group_row(self.table.clock.text(cutoff), group))
             .collect()
+    }
+
+    fn levels(&self) -> Vec<Row> {
+        let of = |(level, (name, nodes)): (usize, (&str, usize))| {
+            let wapes = self.order.iter().map(|&model| self.book.level_metrics(level, model).wape);
+            row(name.to_owned(), nodes as u64, wapes.collect())
+        };
+        self.book.levels.levels().enumerate().map(of).collect()
     }
 
     fn pictures(&self) -> Vec<Picture> {

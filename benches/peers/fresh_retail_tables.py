@@ -4,13 +4,14 @@
 
 Needs polars. Reads DIR/fresh_retail/daily.parquet (default ../shared/data) and writes into OUT
 
-    panel.parquet    unique_id, ds, y, available
+    panel.parquet    unique_id, ds, y, available, promo
     drivers.parquet  unique_id, ds, discount, activity_flag, holiday_flag, precpt,
                      avg_temperature, avg_humidity, avg_wind_level
     static.parquet   unique_id, city, store, product, management_group, first_category,
                      second_category, third_category
 
 `unique_id` is city_store_product. `available` is the share of the hours from 6 to 22 with stock.
+`promo` is the depth of the discount; it is known ahead, as the shop decides it.
 --series N takes N series: their names sorted as text, evenly spread, which for 2,000 is every 25th.
 --csv writes CSV instead, the same numbers. The tables are the same bytes every time.
 
@@ -18,11 +19,12 @@ The weather is what was observed on the day, so an honest backtest declares it p
 
     granary backtest --input OUT/panel.parquet --freq D --horizon 7 --windows 4 --out RESULT
         --static OUT/static.parquet --drivers OUT/drivers.parquet
-        --known discount,activity_flag,holiday_flag
+        --known activity_flag --ignore discount,holiday_flag --country CN
         --past precpt,avg_temperature,avg_humidity,avg_wind_level
+        --category-col management_group
 
 The LightGBM of the shared reference sees that weather of the held-out days too. To compare with it
-as it is, name all seven after --known, and say so beside the figure.
+as it is, name the weather after --known too, and say so beside the figure.
 """
 
 import argparse
@@ -49,13 +51,14 @@ def tables(daily, series):
         ds=pl.col("dt").cast(pl.Date),
         y=pl.col("sale_amount").cast(pl.Float64),
         available=1 - pl.col("stockout_hours_6_22").cast(pl.Float64) / SELLING_HOURS,
+        promo=(1 - pl.col("discount").cast(pl.Float64)).clip(0, 1),
     )
     if series:
         ids = daily["unique_id"].unique().sort()
         ids = ids.gather_every(max(1, len(ids) // series))[:series]
         daily = daily.filter(pl.col("unique_id").is_in(ids.implode()))
     daily = daily.sort("unique_id", "ds")
-    panel = daily.select("unique_id", "ds", "y", "available")
+    panel = daily.select("unique_id", "ds", "y", "available", "promo")
     drivers = daily.select("unique_id", "ds", *DRIVERS)
     columns = [pl.col(f"{name}_id").alias(name) for name in STATIC]
     static = daily.group_by("unique_id", maintain_order=True).agg(

@@ -1,6 +1,9 @@
 //! Boosted trees: their arithmetic against brute force, and what they learn against known truth.
 
+#[path = "retail.rs"]
+mod retail;
 mod trees_growth;
+mod trees_leak;
 mod trees_slopes;
 mod trees_truth;
 

@@ -206,7 +206,10 @@ async fn serve(shop: &Shop, truth: &Truth) -> Served {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn forecasts_and_plan_hold_against_the_true_demand() {
-    let shop = Shop::open(DemoConfig { items: 300, ..DemoConfig::default() }).await;
+    // More items for the figures of benches/README.md.
+    let asked = std::env::var("GRANARY_DEMO_ITEMS").ok();
+    let items = asked.map_or(300, |items| items.parse().expect("a number of items"));
+    let shop = Shop::open(DemoConfig { items, ..DemoConfig::default() }).await;
     shop.night(&nightly_job(), 0).await;
     let truth = Truth::read(shop.folder.path()).expect("the truth");
 
@@ -238,17 +241,4 @@ async fn forecasts_and_plan_hold_against_the_true_demand() {
     assert!((0.85..=1.15).contains(&peak), "Double-11 is forecast at {peak:.2} of what came");
     assert!(served.lines > 100, "{} lines", served.lines);
     assert!((fill - TARGET_FILL).abs() <= 0.02, "fill {fill:.4} for {TARGET_FILL}");
-}
-
-/// The figures of `benches/README.md`; takes a minute, so it runs when asked for.
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "the whole demo; run it in release with --ignored"]
-async fn effects_of_the_whole_demo() {
-    let shop = Shop::open(DemoConfig::default()).await;
-    shop.night(&nightly_job(), 0).await;
-    let truth = Truth::read(shop.folder.path()).expect("the truth");
-    for (kind, (forecast, demand)) in peak_forecasts(&shop, &truth).await {
-        println!("Double-11, {kind}: forecast {forecast:.0} of {demand:.0}");
-    }
-    demo_effects::check(&shop, &truth, &nightly_job().name).await;
 }

@@ -48,7 +48,8 @@ pub async fn run(global: &Global, args: DemoArgs) -> anyhow::Result<Exit> {
     };
     config.check().map_err(|error| Refused::new(Exit::Usage, error.to_string()))?;
     prepare(&args.out)?;
-    let global = Global { db: args.out.join("granary.db"), ..global.clone() };
+    let db = args.out.join("granary.db").display().to_string();
+    let global = Global { db: Some(db.clone()), ..global.clone() };
 
     let stages = Stages::new();
     let dir = args.out.clone();
@@ -72,7 +73,6 @@ pub async fn run(global: &Global, args: DemoArgs) -> anyhow::Result<Exit> {
     run::print_outcome(&outcome);
     println!();
     plan::run(&global, PlanArgs::newest()).await?;
-    let db = global.db.display();
     println!(
         "\nNext: granary --db {db} serve --no-jobs   the plan as a page on http://127.0.0.1:8787/"
     );
@@ -80,6 +80,9 @@ pub async fn run(global: &Global, args: DemoArgs) -> anyhow::Result<Exit> {
     // A demo whose gates hold a line has shown what gates are for; it has not failed.
     Ok(Exit::Ok)
 }
+
+const DATABASE_FILES: [&str; 5] =
+    ["granary.db", "granary.db-wal", "granary.db-shm", "granary.db.lock", "granary.db.migrate"];
 
 /// Makes the folder, or empties it when an earlier demo made it.
 fn prepare(out: &Path) -> anyhow::Result<()> {
@@ -99,7 +102,7 @@ fn prepare(out: &Path) -> anyhow::Result<()> {
                 .with_context(|| format!("cannot remove {}", path.display()))?;
         }
     }
-    for old in ["granary.db", "granary.db-wal", "granary.db-shm", "granary.db.lock"] {
+    for old in DATABASE_FILES {
         let path = out.join(old);
         if path.exists() {
             std::fs::remove_file(&path)

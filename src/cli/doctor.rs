@@ -1,15 +1,15 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Datelike, Utc};
 use clap::Args;
 use granary_models::calendar::Day;
 use serde::Serialize;
-use sqlx::SqliteConnection;
 
 use super::Global;
 use super::text::{self, Style, plain};
-use crate::config::{Exit, Job};
+use crate::config::{Database, Exit, Job};
 use crate::jobs::due::{self, Timetable};
+use crate::store::db::Db;
 use crate::store::read::series;
 
 /// Under this much free space a night may not fit.
@@ -50,7 +50,7 @@ fn broken(what: &'static str, detail: impl Into<String>, advice: &str) -> Check 
 
 pub async fn run(global: &Global, _args: DoctorArgs) -> anyhow::Result<Exit> {
     let now = Utc::now();
-    let mut checks = vec![check_clock(now), check_disk(&global.db)];
+    let mut checks = vec![check_clock(now), check_disk(global)];
     let jobs = match Job::read_all(&global.jobs) {
         Ok(jobs) => {
             checks.extend(jobs.values().map(check_job));
@@ -113,7 +113,12 @@ fn check_clock(now: DateTime<Utc>) -> Check {
     ok("clock", format!("{text}, IANA zones {}", chrono_tz::IANA_TZDB_VERSION))
 }
 
-fn check_disk(db: &Path) -> Check {
+fn check_disk(global: &Global) -> Check {
+    let db = match global.database() {
+        Ok(Database::Sqlite(path)) => path,
+        // The server's disk is not ours to see.
+        _ => PathBuf::from("."),
+    };
     let folder = db.parent().filter(|folder| !folder.as_os_str().is_empty());
     match rustix::fs::statvfs(folder.unwrap_or(Path::new("."))) {
         Ok(space) => {
@@ -141,7 +146,7 @@ fn check_job(job: &Job) -> Check {
 }
 
 async fn check_database(
-    db: &mut SqliteConnection,
+    db: &mut Db,
     jobs: &std::collections::BTreeMap<String, Job>,
     now: DateTime<Utc>,
     checks: &mut Vec<Check>,

@@ -3,7 +3,6 @@ use std::fmt::Write;
 use clap::Args;
 use granary_models::finding::Code;
 use serde::Serialize;
-use sqlx::SqliteConnection;
 
 use super::Global;
 use super::explain_parts;
@@ -11,6 +10,7 @@ use super::read::{RunArgs, hint, meaning, named};
 use super::text::{self, Align, Style, Table, plain};
 use crate::config::{Exit, Refused};
 use crate::export::format;
+use crate::store::db::Db;
 use crate::store::read::lines::Step;
 use crate::store::read::runs::Run;
 use crate::store::read::series;
@@ -68,11 +68,7 @@ pub async fn run(global: &Global, args: ExplainArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Ok)
 }
 
-async fn no_location(
-    db: &mut SqliteConnection,
-    run: &Run,
-    subject: &str,
-) -> anyhow::Result<Refused> {
+async fn no_location(db: &mut Db, run: &Run, subject: &str) -> anyhow::Result<Refused> {
     let places = series::locations_of_item(db, &run.run_id, subject).await?;
     let message = if places.is_empty() {
         let codes = Code::ALL.iter().map(|code| (code.as_str().to_owned(), String::new()));
@@ -85,7 +81,7 @@ async fn no_location(
 }
 
 pub async fn unknown_sku(
-    db: &mut SqliteConnection,
+    db: &mut Db,
     run: &Run,
     item: &str,
     location: &str,

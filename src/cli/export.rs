@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
-use sqlx::SqliteConnection;
 
 use super::Global;
 use super::export_rows;
@@ -17,6 +16,7 @@ use crate::export::effects::answers;
 use crate::export::parquet::ParquetSink;
 use crate::export::xlsx::{ROW_LIMIT, XlsxSink};
 use crate::export::{ExportError, Sink, rows};
+use crate::store::db::Db;
 use crate::store::read::advice;
 use crate::store::read::effects;
 use crate::store::read::lines::{self, LineQuery};
@@ -144,7 +144,7 @@ fn unfinished_name(out: &Path) -> PathBuf {
 }
 
 /// Better said before an hour of writing than after it.
-async fn refuse_too_many(db: &mut SqliteConnection, run: &Run, what: What) -> anyhow::Result<()> {
+async fn refuse_too_many(db: &mut Db, run: &Run, what: What) -> anyhow::Result<()> {
     let count = match what {
         What::Plan => lines::count_lines(db, &LineQuery::of_run(&run.run_id)).await?,
         What::Forecast => series::count_forecast(db, &run.run_id).await?,
@@ -162,12 +162,7 @@ async fn refuse_too_many(db: &mut SqliteConnection, run: &Run, what: What) -> an
     Ok(())
 }
 
-async fn write_file(
-    db: &mut SqliteConnection,
-    run: &Run,
-    args: &ExportArgs,
-    path: &Path,
-) -> anyhow::Result<u64> {
+async fn write_file(db: &mut Db, run: &Run, args: &ExportArgs, path: &Path) -> anyhow::Result<u64> {
     let output = BufWriter::new(File::create(path)?);
     let sink: Box<dyn Sink + Send> = match args.format {
         Format::Csv => Box::new(CsvSink::new(output, args.bom)?),
@@ -179,7 +174,7 @@ async fn write_file(
 
 /// Every row of the table, whatever its size. Gives their number.
 async fn write_all<'a>(
-    db: &mut SqliteConnection,
+    db: &mut Db,
     run: &Run,
     what: What,
     mut sink: Box<dyn Sink + 'a>,

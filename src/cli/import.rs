@@ -1,6 +1,6 @@
 use std::ffi::OsString;
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -109,7 +109,8 @@ pub async fn run(global: &Global, args: ImportArgs) -> anyhow::Result<Exit> {
     let report = report?;
     if !report.rejections.is_empty() {
         let path = args.rejections.clone().unwrap_or_else(|| {
-            let mut name = global.db.clone().into_os_string();
+            let beside = store.path().unwrap_or(Path::new("granary"));
+            let mut name = beside.as_os_str().to_owned();
             name.push(".rejections.csv");
             PathBuf::from(name)
         });

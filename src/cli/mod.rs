@@ -22,12 +22,12 @@ mod simulate;
 mod text;
 mod what_if;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{Exit, Refused};
+use crate::config::{Database, Exit, Refused};
 use crate::store::Store;
 
 /// Demand forecasts and replenishment plans, every night.
@@ -42,15 +42,16 @@ pub struct Cli {
 
 #[derive(Args, Clone)]
 pub struct Global {
-    /// SQLite file that holds inputs and plans.
+    /// What holds inputs and plans: an SQLite file or the address of a PostgreSQL database
+    /// [default: as DATABASE_URL or granary.toml say, else granary.db].
     #[arg(
         long,
         global = true,
         env = "GRANARY_DB",
-        default_value = "granary.db",
-        value_name = "FILE"
+        hide_env_values = true,
+        value_name = "FILE|URL"
     )]
-    pub db: PathBuf,
+    pub db: Option<String>,
     /// Folder with one TOML per job.
     #[arg(long, global = true, env = "GRANARY_JOBS", default_value = "jobs", value_name = "DIR")]
     pub jobs: PathBuf,
@@ -63,8 +64,13 @@ pub struct Global {
 }
 
 impl Global {
+    pub fn database(&self) -> anyhow::Result<Database> {
+        let url = std::env::var("DATABASE_URL").ok();
+        Database::choose(self.db.as_deref(), url.as_deref(), Path::new("granary.toml"))
+    }
+
     pub async fn store(&self) -> anyhow::Result<Store> {
-        Store::open(&self.db).await
+        Store::connect(&self.database()?).await
     }
 }
 

@@ -3,9 +3,9 @@
 use clap::Args;
 use granary_models::calendar::Day;
 use granary_models::finding::Code;
-use sqlx::SqliteConnection;
 
 use crate::config::{Exit, Refused};
+use crate::store::db::Db;
 use crate::store::read::runs::{self, Run, RunChoice};
 
 /// Which plan. Without any of these: the newest published one.
@@ -27,7 +27,7 @@ impl RunArgs {
         RunChoice { run_id: self.run.clone(), job: self.job.clone(), date: self.date }
     }
 
-    pub async fn find(&self, db: &mut SqliteConnection) -> anyhow::Result<Run> {
+    pub async fn find(&self, db: &mut Db) -> anyhow::Result<Run> {
         if let Some(run) = runs::find(db, &self.choice()).await? {
             return Ok(run);
         }

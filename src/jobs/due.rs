@@ -13,9 +13,9 @@ use croner::Cron;
 use croner::parser::{CronParser, Seconds};
 use granary_models::calendar::Day;
 use serde::Serialize;
-use sqlx::SqliteConnection;
 
 use crate::config::{Job, Schedule};
+use crate::store::db::Db;
 use crate::store::read::runs::{self, Attempt};
 
 /// After a run that found its inputs stale, the next look.
@@ -132,7 +132,7 @@ pub fn retry_at(attempts: &[Attempt]) -> Option<DateTime<Utc>> {
 /// The business date that a job should run for now, if any: the newest that is due, has no run and
 /// need not wait after a failure. Dates before the job's first run were not missed.
 pub async fn due_now(
-    db: &mut SqliteConnection,
+    db: &mut Db,
     job: &str,
     timetable: &Timetable,
     now: DateTime<Utc>,
@@ -172,11 +172,7 @@ pub struct JobStatus {
     pub next_due_at: Option<String>,
 }
 
-pub async fn status(
-    db: &mut SqliteConnection,
-    job: &Job,
-    now: DateTime<Utc>,
-) -> anyhow::Result<JobStatus> {
+pub async fn status(db: &mut Db, job: &Job, now: DateTime<Utc>) -> anyhow::Result<JobStatus> {
     let last = runs::last_attempts(db, &job.name, 1).await?.into_iter().next();
     let last_success =
         runs::last_successes(db).await?.into_iter().find(|attempt| attempt.job == job.name);

@@ -3,9 +3,9 @@
 
 use anyhow::Context;
 use granary_models::calendar::Day;
-use sqlx::{Row, SqliteConnection};
 
 use super::Store;
+use super::db::{self, Db};
 
 /// One row of `calendar_event`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,13 +36,13 @@ impl Store {
     /// Puts `rows`, all of one event, in the place of the event's rows of before. Returns how many
     /// there were.
     pub async fn replace_event(&self, event_id: &str, rows: &[EventRow]) -> anyhow::Result<u64> {
-        let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.write().await?;
         let before = delete(&mut transaction, event_id).await?;
         for row in rows {
-            sqlx::query(
+            db::query(
                 "INSERT INTO calendar_event (event_id, name, kind, region, category, supplier_id, \
                  item_id, starts_on, ends_on, lead_days, lag_days) \
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
             )
             .bind(&row.event_id)
             .bind(&row.name)
@@ -51,11 +51,11 @@ impl Store {
             .bind(&row.category)
             .bind(&row.supplier_id)
             .bind(&row.item_id)
-            .bind(row.starts_on.to_string())
-            .bind(row.ends_on.to_string())
+            .bind(row.starts_on)
+            .bind(row.ends_on)
             .bind(row.lead_days)
             .bind(row.lag_days)
-            .execute(&mut *transaction)
+            .execute(&mut transaction)
             .await
             .with_context(|| format!("cannot write the event {event_id}"))?;
         }
@@ -65,7 +65,7 @@ impl Store {
 
     /// Removes an event with all its rows; returns how many there were.
     pub async fn remove_event(&self, event_id: &str) -> anyhow::Result<u64> {
-        let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.write().await?;
         let removed = delete(&mut transaction, event_id).await?;
         transaction.commit().await?;
         Ok(removed)
@@ -76,7 +76,7 @@ impl Store {
         let sql = "SELECT event_id, name, kind, region, category, supplier_id, item_id, \
                    starts_on, ends_on, lead_days, lag_days FROM calendar_event \
                    ORDER BY starts_on, event_id, region, category, supplier_id, item_id";
-        let rows = sqlx::query(sql).fetch_all(&self.reader).await?;
+        let rows = db::query(sql).rows(&mut self.snapshot().await?).await?;
         let day = |text: &str| text.parse::<Day>().context("a date of calendar_event");
         rows.iter()
             .map(|row| {
@@ -88,8 +88,8 @@ impl Store {
                     category: row.try_get("category")?,
                     supplier_id: row.try_get("supplier_id")?,
                     item_id: row.try_get("item_id")?,
-                    starts_on: day(row.try_get("starts_on")?)?,
-                    ends_on: day(row.try_get("ends_on")?)?,
+                    starts_on: day(row.text("starts_on")?)?,
+                    ends_on: day(row.text("ends_on")?)?,
                     lead_days: row.try_get("lead_days")?,
                     lag_days: row.try_get("lag_days")?,
                 })
@@ -99,13 +99,14 @@ impl Store {
 
     /// What an event of these items and categories may name.
     pub async fn names_for_events(&self) -> anyhow::Result<Known> {
+        let mut snapshot = self.snapshot().await?;
         let mut lists = Vec::new();
         for sql in [
             "SELECT item_id FROM item ORDER BY item_id",
             "SELECT DISTINCT category FROM item WHERE category <> '' ORDER BY category",
             "SELECT DISTINCT region FROM location WHERE region <> '' ORDER BY region",
         ] {
-            lists.push(sqlx::query_scalar::<_, String>(sql).fetch_all(&self.reader).await?);
+            lists.push(db::query_scalar::<String>(sql).fetch_all(&mut snapshot).await?);
         }
         let mut lists = lists.into_iter();
         let mut next = || lists.next().unwrap_or_default();
@@ -113,10 +114,10 @@ impl Store {
     }
 }
 
-async fn delete(connection: &mut SqliteConnection, event_id: &str) -> anyhow::Result<u64> {
-    let done = sqlx::query("DELETE FROM calendar_event WHERE event_id = ?")
+async fn delete(db: &mut Db, event_id: &str) -> anyhow::Result<u64> {
+    let removed = db::query("DELETE FROM calendar_event WHERE event_id = $1")
         .bind(event_id)
-        .execute(connection)
+        .execute(db)
         .await?;
-    Ok(done.rows_affected())
+    Ok(removed)
 }

@@ -5,10 +5,9 @@ use std::collections::HashMap;
 use anyhow::Context;
 use granary_models::backtest::memory::{Memory, PanelMemory, SeriesMemory};
 use granary_models::calendar::Day;
-use sqlx::{Row, SqliteConnection};
 
 use super::Store;
-use super::bulk::Bulk;
+use super::db::{self, Bulk, Db};
 
 /// What a night adds to the memory, in the form in which it is stored.
 #[derive(Default)]
@@ -39,65 +38,67 @@ impl Store {
         before: Day,
         age_days: i32,
     ) -> anyhow::Result<Option<Memory>> {
-        let panel: Option<(String, Vec<u8>)> = sqlx::query_as(
+        let mut snapshot = self.snapshot().await?;
+        let panel: Option<(String, Vec<u8>)> = db::query_as(
             "SELECT fitted_on, memory FROM forecast_memory \
-             WHERE job = ?1 AND fitted_on < ?2 AND fitted_on >= ?3 \
+             WHERE job = $1 AND fitted_on < $2 AND fitted_on >= $3 \
              ORDER BY fitted_on DESC LIMIT 1",
         )
         .bind(job)
         .bind(before.to_string())
         .bind((before + -age_days).to_string())
-        .fetch_optional(&self.reader)
+        .fetch_optional(&mut snapshot)
         .await
         .context("reading the forecasts' memory")?;
         let Some((fitted_on, panel)) = panel else { return Ok(None) };
         let Ok(panel) = postcard::from_bytes::<PanelMemory>(&panel) else { return Ok(None) };
-        let rows = sqlx::query(
+        let mut series = HashMap::new();
+        let mut readable = true;
+        db::query(
             "SELECT memory FROM forecast_memory_series \
-             WHERE job = ?1 AND fitted_on >= ?2 AND fitted_on < ?3 ORDER BY fitted_on",
+             WHERE job = $1 AND fitted_on >= $2 AND fitted_on < $3 ORDER BY fitted_on",
         )
         .bind(job)
         .bind(fitted_on)
         .bind(before.to_string())
-        .fetch_all(&self.reader)
+        .each(&mut snapshot, |row| {
+            match postcard::from_bytes::<SeriesMemory>(row.bytes("memory")?) {
+                // Later fits come later and stay.
+                Ok(memory) => _ = series.insert(memory.key, memory),
+                Err(_) => readable = false,
+            }
+            Ok::<(), anyhow::Error>(())
+        })
         .await
         .context("reading the forecasts' memory")?;
-        let mut series = HashMap::with_capacity(rows.len());
-        for row in rows {
-            let Ok(memory) = postcard::from_bytes::<SeriesMemory>(row.try_get(0)?) else {
-                return Ok(None);
-            };
-            // Later fits come later and stay.
-            series.insert(memory.key, memory);
-        }
-        Ok(Some(Memory { panel, series }))
+        Ok(readable.then_some(Memory { panel, series }))
     }
 }
 
 /// Adds a night's memory, and lets go of what lies before the refit before the last.
 pub async fn write(
-    connection: &mut SqliteConnection,
+    db: &mut Db,
     job: &str,
     business_date: &str,
     rows: &MemoryRows,
 ) -> anyhow::Result<()> {
     for delete in [
-        "DELETE FROM forecast_memory WHERE job = ?1 AND fitted_on = ?2",
-        "DELETE FROM forecast_memory_series WHERE job = ?1 AND fitted_on = ?2",
+        "DELETE FROM forecast_memory WHERE job = $1 AND fitted_on = $2",
+        "DELETE FROM forecast_memory_series WHERE job = $1 AND fitted_on = $2",
     ] {
-        sqlx::query(delete).bind(job).bind(business_date).execute(&mut *connection).await?;
+        db::query(delete).bind(job).bind(business_date).execute(db).await?;
     }
     if let Some(panel) = &rows.panel {
-        sqlx::query("INSERT INTO forecast_memory (job, fitted_on, memory) VALUES (?1, ?2, ?3)")
+        db::query("INSERT INTO forecast_memory (job, fitted_on, memory) VALUES ($1, $2, $3)")
             .bind(job)
             .bind(business_date)
             .bind(panel)
-            .execute(&mut *connection)
+            .execute(db)
             .await?;
-        forget(connection, job).await?;
+        forget(db, job).await?;
     }
-    let insert = "INSERT INTO forecast_memory_series (job, series_key, fitted_on, memory) VALUES";
-    let mut bulk = Bulk::new(connection, insert, 4);
+    let insert = "forecast_memory_series (job, series_key, fitted_on, memory)";
+    let mut bulk = Bulk::new(db, insert, 4);
     for (key, memory) in &rows.series {
         bulk.push(job)?;
         bulk.push(*key as i64)?;
@@ -109,20 +110,20 @@ pub async fn write(
     Ok(())
 }
 
-async fn forget(connection: &mut SqliteConnection, job: &str) -> anyhow::Result<()> {
-    let oldest: Option<String> = sqlx::query_scalar(
-        "SELECT fitted_on FROM forecast_memory WHERE job = ?1 \
+async fn forget(db: &mut Db, job: &str) -> anyhow::Result<()> {
+    let oldest: Option<String> = db::query_scalar(
+        "SELECT fitted_on FROM forecast_memory WHERE job = $1 \
          ORDER BY fitted_on DESC LIMIT 1 OFFSET 1",
     )
     .bind(job)
-    .fetch_optional(&mut *connection)
+    .fetch_optional(db)
     .await?;
     let Some(oldest) = oldest else { return Ok(()) };
     for delete in [
-        "DELETE FROM forecast_memory WHERE job = ?1 AND fitted_on < ?2",
-        "DELETE FROM forecast_memory_series WHERE job = ?1 AND fitted_on < ?2",
+        "DELETE FROM forecast_memory WHERE job = $1 AND fitted_on < $2",
+        "DELETE FROM forecast_memory_series WHERE job = $1 AND fitted_on < $2",
     ] {
-        sqlx::query(delete).bind(job).bind(&oldest).execute(&mut *connection).await?;
+        db::query(delete).bind(job).bind(&oldest).execute(db).await?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! The database: one writer, many readers, migrations.
 
 mod attempt;
-mod bulk;
+pub mod db;
 pub mod events;
 pub mod inputs;
 mod load;
@@ -12,55 +12,62 @@ pub mod sales;
 pub mod split;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use anyhow::Context;
-use sqlx::SqlitePool;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use self::db::{Connected, Db, Pools};
+use crate::config::Database;
 
 pub use load::{LoadOptions, Loaded};
 
-static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("data/migrations");
-
 /// An open database with every migration applied.
-///
-/// SQLite has one writer at a time, so ours is a pool of one connection; every write transaction
-/// starts with `BEGIN IMMEDIATE`, because a read transaction that turns into a write is refused
-/// without waiting. Readers see the last committed state and never wait.
 #[derive(Clone, Debug)]
 pub struct Store {
-    pub path: PathBuf,
-    pub writer: SqlitePool,
-    pub reader: SqlitePool,
+    pools: Pools,
+    /// Of an SQLite file.
+    path: Option<PathBuf>,
 }
 
 impl Store {
-    /// Opens the file, creating it when it is not there.
+    /// Opens an SQLite file, creating it when it is not there.
     pub async fn open(path: &Path) -> anyhow::Result<Store> {
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(Duration::from_secs(30))
-            .foreign_keys(true)
-            .pragma("cache_size", "-65536")
-            .pragma("temp_store", "MEMORY");
-        let describe = || format!("cannot open the database {}", path.display());
-        let writer = SqlitePoolOptions::new()
-            .max_connections(1)
-            .connect_with(options.clone())
-            .await
-            .with_context(describe)?;
-        MIGRATIONS
-            .run(&writer)
-            .await
-            .with_context(|| format!("cannot migrate the database {}", path.display()))?;
-        let reader = SqlitePoolOptions::new()
-            .max_connections(4)
-            .connect_with(options.read_only(true))
-            .await
-            .with_context(describe)?;
-        Ok(Store { path: path.to_owned(), writer, reader })
+        Ok(Store { pools: db::open_sqlite(path).await?, path: Some(path.to_owned()) })
+    }
+
+    /// Opens whichever database is meant.
+    pub async fn connect(database: &Database) -> anyhow::Result<Store> {
+        match database {
+            Database::Sqlite(path) => Store::open(path).await,
+            Database::Postgres(url) => {
+                let pools = db::open_postgres(url, Connected::Migrated).await?;
+                Ok(Store { pools, path: None })
+            }
+        }
+    }
+
+    /// A read transaction: everything read through it belongs to one state of the database.
+    pub async fn snapshot(&self) -> sqlx::Result<Db> {
+        self.pools.read().await
+    }
+
+    /// The write transaction. There is one at a time.
+    pub async fn write(&self) -> sqlx::Result<Db> {
+        self.pools.write().await
+    }
+
+    /// Carries out one statement in a transaction of its own; gives how many rows it changed.
+    pub async fn execute(&self, query: db::Query) -> sqlx::Result<u64> {
+        let mut transaction = self.write().await?;
+        let rows = query.execute(&mut transaction).await?;
+        transaction.commit().await?;
+        Ok(rows)
+    }
+
+    /// The file of an SQLite database.
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// Ends every connection, after what they are doing.
+    pub async fn close(&self) {
+        db::close(&self.pools).await;
     }
 }

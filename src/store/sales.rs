@@ -2,7 +2,8 @@
 
 use anyhow::{Context, anyhow};
 use granary_models::calendar::Day;
-use sqlx::{Row, SqlitePool};
+
+use super::db::{self, Db};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SalesDay {
@@ -27,37 +28,37 @@ pub struct SeriesSales {
 ///
 /// The days of a series come packed in one text, because a row that crosses from SQLite to the
 /// async side costs a few microseconds, and there are millions of days but only thousands of series.
-pub async fn sales(pool: &SqlitePool, from: Day, to: Day) -> anyhow::Result<Vec<SeriesSales>> {
-    let sql = "SELECT item_id, location_id, group_concat(date || ' ' || qty || ' ' || \
-               coalesce(price_minor, '') || ' ' || \
-               CASE promo_depth WHEN 0 THEN '' ELSE CAST(promo_depth * 1000 + 0.5 AS INTEGER) END \
+pub async fn sales(db: &mut Db, from: Day, to: Day) -> anyhow::Result<Vec<SeriesSales>> {
+    let sql = "SELECT item_id, location_id, string_agg(date || ' ' || qty || ' ' || \
+               coalesce(CAST(price_minor AS TEXT), '') || ' ' || \
+               CASE promo_depth WHEN 0 THEN '' \
+               ELSE CAST(CAST(round(promo_depth * 1000) AS BIGINT) AS TEXT) END \
                || ' ' || CASE available_fraction WHEN 1 THEN '' \
-               ELSE CAST(available_fraction * 1000 + 0.5 AS INTEGER) END \
+               ELSE CAST(CAST(round(available_fraction * 1000) AS BIGINT) AS TEXT) END \
                || CASE returned_qty WHEN 0 THEN '' ELSE ' ' || returned_qty END, ';') AS days \
-               FROM sales WHERE date >= ?1 AND date < ?2 \
+               FROM sales WHERE date >= $1 AND date < $2 \
                GROUP BY item_id, location_id ORDER BY item_id, location_id";
-    let rows = sqlx::query(sql)
-        .bind(from.to_string())
-        .bind(to.to_string())
-        .fetch_all(pool)
+    let mut all = Vec::new();
+    db::query(sql)
+        .bind(from)
+        .bind(to)
+        .each(db, |row| {
+            let item_id: String = row.try_get("item_id")?;
+            let location_id: String = row.try_get("location_id")?;
+            let days = unpack(row.text("days")?)
+                .with_context(|| format!("sales of item {item_id} at location {location_id}"))?;
+            all.push(SeriesSales { item_id, location_id, days });
+            Ok::<(), anyhow::Error>(())
+        })
         .await
         .context("reading sales")?;
-    let mut all = Vec::with_capacity(rows.len());
-    for row in rows {
-        let packed: &str = row.try_get("days")?;
-        let item_id: String = row.try_get("item_id")?;
-        let location_id: String = row.try_get("location_id")?;
-        let days = unpack(packed)
-            .with_context(|| format!("sales of item {item_id} at location {location_id}"))?;
-        all.push(SeriesSales { item_id, location_id, days });
-    }
     Ok(all)
 }
 
 /// The newest day with a sales row.
-pub async fn last_day(pool: &SqlitePool) -> anyhow::Result<Option<Day>> {
+pub async fn last_day(db: &mut Db) -> anyhow::Result<Option<Day>> {
     let text: Option<String> =
-        sqlx::query_scalar("SELECT max(date) FROM sales").fetch_one(pool).await?;
+        db::query_scalar("SELECT max(date) FROM sales").fetch_one(db).await?;
     text.map(|text| text.parse().context("column date of sales")).transpose()
 }
 

@@ -20,12 +20,12 @@ use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use minijinja::{Environment, context};
-use sqlx::{Sqlite, Transaction};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use crate::config::Job;
 use crate::store::Store;
+use crate::store::db::Db;
 
 /// What a template is given, by name.
 macro_rules! page_values {
@@ -87,7 +87,7 @@ async fn reading<T, F, Work>(app: &App, work: Work) -> Result<T, Failure>
 where
     T: Send + 'static,
     F: Future<Output = Result<T, Failure>> + Send,
-    Work: FnOnce(App, Transaction<'static, Sqlite>) -> F + Send + 'static,
+    Work: FnOnce(App, Db) -> F + Send + 'static,
 {
     let app = app.clone();
     let task = tokio::spawn(async move {

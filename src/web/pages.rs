@@ -7,7 +7,6 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use chrono::Utc;
 use serde::Serialize;
-use sqlx::SqliteConnection;
 
 use super::params::{PAGE_SIZES, PlanParams};
 use super::render::url_part;
@@ -15,6 +14,7 @@ use super::what_if::Question;
 use super::{App, Failure, page_values, reading, sku_charts};
 use crate::export::format;
 use crate::jobs::due;
+use crate::store::db::Db;
 use crate::store::read::advice;
 use crate::store::read::lines::{self, LineQuery, Sort, Total};
 use crate::store::read::runs::{self, Run};
@@ -264,7 +264,7 @@ pub async fn sku(
 
 async fn sku_page(
     app: &App,
-    db: &mut SqliteConnection,
+    db: &mut Db,
     params: &PlanParams,
     sku: &Sku,
     line_key: &str,

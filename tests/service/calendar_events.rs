@@ -7,7 +7,7 @@ use granary::config::Table;
 use granary::jobs::events::{self, Wanted};
 use granary::jobs::import::{ImportOptions, Report, import_files};
 use granary::sources::Map;
-use granary::store::Store;
+use granary::store::{Store, db};
 use granary_models::calendar::Day;
 use proptest::prelude::*;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
@@ -38,7 +38,7 @@ impl Shop {
             "INSERT INTO item (item_id, category) VALUES ('A', 'beer'), ('B', 'beer'), ('C', 'tea')",
             "INSERT INTO location (location_id, region) VALUES ('S1', 'CN-SOUTH'), ('S2', 'US-CA')",
         ] {
-            sqlx::query(sql).execute(&shop.store.writer).await.expect(sql);
+            shop.store.execute(db::query(sql)).await.expect(sql);
         }
         shop
     }
@@ -56,7 +56,10 @@ impl Shop {
     }
 
     async fn text(&self, sql: &'static str) -> Vec<String> {
-        sqlx::query_scalar(sql).fetch_all(&self.store.reader).await.expect(sql)
+        db::query_scalar(sql)
+            .fetch_all(&mut self.store.snapshot().await.expect("a snapshot"))
+            .await
+            .expect(sql)
     }
 }
 
@@ -373,8 +376,10 @@ async fn rows_of_the_earlier_schema_survive_the_migration() {
     let sql = "SELECT event_id || '|' || name || '|' || kind || '|' || region || '|' || category \
                || '|' || supplier_id || '|' || item_id || '|' || starts_on || '|' || ends_on || \
                '|' || lead_days || '|' || lag_days FROM calendar_event ORDER BY 1";
-    let rows: Vec<String> =
-        sqlx::query_scalar(sql).fetch_all(&store.reader).await.expect("rows of today");
+    let rows: Vec<String> = db::query_scalar(sql)
+        .fetch_all(&mut store.snapshot().await.expect("a snapshot"))
+        .await
+        .expect("rows of today");
     assert_eq!(
         rows,
         [
@@ -384,13 +389,11 @@ async fn rows_of_the_earlier_schema_survive_the_migration() {
         ]
     );
     for (kind, legal) in [("payday", true), ("school", true), ("nonsense", false)] {
-        let done = sqlx::query(
+        let insert = db::query(
             "INSERT INTO calendar_event (event_id, name, kind, starts_on, ends_on) \
-             VALUES (?1, ?1, ?1, '2026-01-01', '2026-01-01')",
-        )
-        .bind(kind)
-        .execute(&store.writer)
-        .await;
+             VALUES ($1, $1, $1, '2026-01-01', '2026-01-01')",
+        );
+        let done = store.execute(insert.bind(kind)).await;
         assert_eq!(done.is_ok(), legal, "{kind}");
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use granary::jobs::demo::{CategoryEffects, Truth};
+use granary::store::db;
 use granary_models::backtest::panel::EffectRow;
-use sqlx::Row;
 
 use super::support::Shop;
 
@@ -38,13 +38,16 @@ async fn sold(shop: &Shop) -> Vec<Sold> {
     let sql = "SELECT DISTINCT s.item_id, i.category, l.kind, l.region, s.location_id \
                FROM sales s JOIN item i USING (item_id) JOIN location l USING (location_id) \
                ORDER BY s.item_id, s.location_id";
-    let rows = sqlx::query(sql).fetch_all(&shop.store.reader).await.expect(sql);
+    let rows = db::query(sql)
+        .rows(&mut shop.store.snapshot().await.expect("a snapshot"))
+        .await
+        .expect(sql);
     rows.iter()
         .map(|row| Sold {
-            item_id: row.get("item_id"),
-            category: row.get("category"),
-            kind: row.get("kind"),
-            region: row.get("region"),
+            item_id: row.try_get("item_id").expect("a column"),
+            category: row.try_get("category").expect("a column"),
+            kind: row.try_get("kind").expect("a column"),
+            region: row.try_get("region").expect("a column"),
         })
         .collect()
 }

@@ -6,8 +6,8 @@ mod support;
 use std::collections::{BTreeMap, HashMap};
 
 use granary::jobs::demo::{DemoConfig, Truth};
+use granary::store::db;
 use granary_models::calendar::Day;
-use sqlx::Row;
 use support::{Shop, nightly_job};
 
 /// Days of the horizon that are judged: those that are published.
@@ -17,30 +17,33 @@ const TARGET_FILL: f64 = 0.98;
 
 type Key = (String, String);
 
-async fn rows(shop: &Shop, sql: &'static str) -> Vec<sqlx::sqlite::SqliteRow> {
-    sqlx::query(sql)
+async fn rows(shop: &Shop, sql: &'static str) -> Vec<db::Row> {
+    db::query(sql)
         .bind(shop.config.business_date.to_string())
-        .fetch_all(&shop.store.reader)
+        .rows(&mut shop.store.snapshot().await.expect("a snapshot"))
         .await
         .expect(sql)
 }
 
-fn key(row: &sqlx::sqlite::SqliteRow) -> Key {
-    (row.get("item_id"), row.get("location_id"))
+fn key(row: &db::Row) -> Key {
+    (row.try_get("item_id").expect("a column"), row.try_get("location_id").expect("a column"))
 }
 
-fn day(row: &sqlx::sqlite::SqliteRow, column: &str) -> Day {
-    row.get::<String, _>(column).parse().expect("a date")
+fn day(row: &db::Row, column: &'static str) -> Day {
+    row.try_get::<String>(column).expect("a column").parse().expect("a date")
 }
 
 /// What one unit weighs in a sum over items: its price, per smallest unit.
 async fn prices(shop: &Shop) -> HashMap<String, f64> {
-    rows(shop, "SELECT item_id, unit_price_minor, qty_decimals FROM item WHERE ?1 <> ''")
+    rows(shop, "SELECT item_id, unit_price_minor, qty_decimals FROM item WHERE $1 <> ''")
         .await
         .iter()
         .map(|row| {
-            let per_base = 10f64.powi(row.get::<i64, _>("qty_decimals") as i32);
-            (row.get("item_id"), row.get::<i64, _>("unit_price_minor") as f64 / per_base)
+            let per_base = 10f64.powi(row.try_get::<i64>("qty_decimals").expect("a column") as i32);
+            (
+                row.try_get("item_id").expect("a column"),
+                row.try_get::<i64>("unit_price_minor").expect("a column") as f64 / per_base,
+            )
         })
         .collect()
 }
@@ -79,9 +82,12 @@ async fn judge_forecasts(shop: &Shop, truth: &Truth) -> Judged {
     let origin = shop.config.business_date;
     let price = prices(shop).await;
     let mut last_week: HashMap<(Key, Day), f64> = HashMap::new();
-    let sql = "SELECT item_id, location_id, date, qty FROM sales WHERE date >= date(?1, '-7 days')";
+    let sql = "SELECT item_id, location_id, date, qty FROM sales WHERE date >= date($1, '-7 days')";
     for row in rows(shop, sql).await {
-        last_week.insert((key(&row), day(&row, "date")), row.get::<i64, _>("qty") as f64);
+        last_week.insert(
+            (key(&row), day(&row, "date")),
+            row.try_get::<i64>("qty").expect("a column") as f64,
+        );
     }
     let mut came: HashMap<(Key, Day), f64> = HashMap::new();
     for (key, series) in &truth.series {
@@ -93,24 +99,31 @@ async fn judge_forecasts(shop: &Shop, truth: &Truth) -> Judged {
     let sql = "SELECT f.item_id, f.location_id, f.date, f.mean, f.q05, f.q95, s.dispersion \
                FROM v_forecast_current f \
                JOIN forecast_series s USING (run_id, item_id, location_id) \
-               WHERE f.business_date = ?1";
+               WHERE f.business_date = $1";
     for row in rows(shop, sql).await {
         let (key, date) = (key(&row), day(&row, "date"));
         let Some(&demand) = came.get(&(key.clone(), date)) else { continue };
         let weight = price[&key.0];
-        let mean: f64 = row.get("mean");
+        let mean: f64 = row.try_get("mean").expect("a column");
         let weeks = (date - origin) / 7 + 1;
         let naive = last_week.get(&(key, date - 7 * weeks)).copied().unwrap_or(0.0);
         judged.model_error += weight * (mean - demand).abs();
         judged.naive_error += weight * (naive - demand).abs();
         judged.bias += weight * (mean - demand);
         judged.demand += weight * demand;
-        let (low, high) = (row.get::<f64, _>("q05"), row.get::<f64, _>("q95"));
+        let (low, high) = (
+            row.try_get::<f64>("q05").expect("a column"),
+            row.try_get::<f64>("q95").expect("a column"),
+        );
         let plain = f64::from(low <= demand && demand <= high);
         judged.plain += plain;
         // Where a unit is a small part of demand, the edges hardly matter.
         let counts = mean < 50.0;
-        judged.inside += if counts { inside(mean, row.get("dispersion"), demand) } else { plain };
+        judged.inside += if counts {
+            inside(mean, row.try_get("dispersion").expect("a column"), demand)
+        } else {
+            plain
+        };
         judged.days += 1.0;
     }
     judged
@@ -122,14 +135,14 @@ async fn peak_forecasts(shop: &Shop, truth: &Truth) -> BTreeMap<String, (f64, f6
     let sql = "SELECT f.item_id, f.location_id, f.date, f.mean, l.kind FROM v_forecast_current f \
                JOIN location l USING (location_id) JOIN calendar_event e ON e.name = 'double-11' \
                AND f.date BETWEEN e.starts_on AND e.ends_on \
-               WHERE f.business_date = ?1 AND l.region LIKE 'CN%'";
+               WHERE f.business_date = $1 AND l.region LIKE 'CN%'";
     let mut sums: BTreeMap<String, (f64, f64)> = BTreeMap::new();
     for row in rows(shop, sql).await {
         let (key, date) = (key(&row), day(&row, "date"));
         let Some(series) = truth.series.get(&key) else { continue };
         let Some(came) = series.future.iter().find(|day| day.date == date) else { continue };
-        let sum = sums.entry(row.get("kind")).or_default();
-        sum.0 += price[&key.0] * row.get::<f64, _>("mean");
+        let sum = sums.entry(row.try_get("kind").expect("a column")).or_default();
+        sum.0 += price[&key.0] * row.try_get::<f64>("mean").expect("a column");
         sum.1 += price[&key.0] * came.demand as f64;
     }
     sums
@@ -155,29 +168,31 @@ async fn serve(shop: &Shop, truth: &Truth) -> Served {
     let price = prices(shop).await;
     let mut stock: HashMap<Key, f64> = HashMap::new();
     let sql = "SELECT item_id, location_id, on_hand - reserved - backordered AS free FROM stock \
-               WHERE date = date(?1, '-1 day')";
+               WHERE date = date($1, '-1 day')";
     for row in rows(shop, sql).await {
-        stock.insert(key(&row), row.get::<i64, _>("free") as f64);
+        stock.insert(key(&row), row.try_get::<i64>("free").expect("a column") as f64);
     }
     let mut arrivals: HashMap<Key, Vec<(Day, f64)>> = HashMap::new();
-    let sql = "SELECT item_id, location_id, max(expected_on, date(?1, '+1 day')) AS due, \
+    let sql = "SELECT item_id, location_id, max(expected_on, date($1, '+1 day')) AS due, \
                qty - received_qty AS qty FROM purchase_order WHERE state = 'open'";
     for row in rows(shop, sql).await {
-        let qty = row.get::<i64, _>("qty") as f64;
+        let qty = row.try_get::<i64>("qty").expect("a column") as f64;
         arrivals.entry(key(&row)).or_default().push((day(&row, "due"), qty));
     }
     let mut review: HashMap<Key, i32> = HashMap::new();
     let sql = "SELECT item_id, location_id, review_days FROM supply_terms \
-               WHERE priority = 1 AND ?1 <> ''";
+               WHERE priority = 1 AND $1 <> ''";
     for row in rows(shop, sql).await {
-        review.insert(key(&row), row.get::<i64, _>("review_days") as i32);
+        review.insert(key(&row), row.try_get::<i64>("review_days").expect("a column") as i32);
     }
     let mut lines: HashMap<Key, Line> = HashMap::new();
     let sql = "SELECT item_id, location_id, qty, expected_on FROM v_plan_current \
-               WHERE business_date = ?1 AND state = 'proposed' AND reason NOT LIKE '%dc_short%'";
+               WHERE business_date = $1 AND state = 'proposed' AND reason NOT LIKE '%dc_short%'";
     for row in rows(shop, sql).await {
-        let line =
-            Line { qty: row.get::<i64, _>("qty") as f64, expected_on: day(&row, "expected_on") };
+        let line = Line {
+            qty: row.try_get::<i64>("qty").expect("a column") as f64,
+            expected_on: day(&row, "expected_on"),
+        };
         lines.insert(key(&row), line);
     }
     let mut served = Served::default();

@@ -1,5 +1,10 @@
 //! A night on 2,000 real series (every 25th of FreshRetailNet-50K), held against the week after it.
 
+#[path = "support/database.rs"]
+mod database;
+#[path = "support/postgres.rs"]
+mod postgres;
+
 use std::collections::HashMap;
 use std::fs::File;
 use std::path::Path;
@@ -8,10 +13,9 @@ use granary::config::{Job, Table};
 use granary::jobs::import::{ImportOptions, import_files};
 use granary::jobs::nightly::{self, RunOptions};
 use granary::sources::Map;
-use granary::store::Store;
+use granary::store::{Store, db};
 use granary_models::calendar::Day;
 use polars::prelude::{BooleanChunked, NewChunkedArray, ParquetReader, ParquetWriter, SerReader};
-use sqlx::Row;
 
 const DAYS_PER_SERIES: usize = 76;
 const EVERY: usize = 25;
@@ -40,7 +44,8 @@ async fn a_night_on_real_fresh_goods_forecasts_the_week_after_it() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let slice = folder.path().join("slice.parquet");
     write_slice(&real, &slice);
-    let store = Store::open(&folder.path().join("granary.db")).await.expect("a database");
+    let address = database::address(folder.path()).await;
+    let store = database::open(&address).await;
     let map = Map::load(&root.join("data/maps/fresh_retail.toml")).expect("the shipped map");
     let sales = Table::named("sales").expect("an input table");
     let options = ImportOptions::default();
@@ -62,12 +67,16 @@ async fn a_night_on_real_fresh_goods_forecasts_the_week_after_it() {
 
 /// There is no master data and no stock: each of the 2,000 series rests on defaults, and says so.
 async fn check_defaults(store: &Store) {
-    let rows = sqlx::query("SELECT detail, occurrences FROM finding WHERE code = 'default_used'")
-        .fetch_all(&store.reader)
+    let rows = db::query("SELECT detail, occurrences FROM finding WHERE code = 'default_used'")
+        .rows(&mut store.snapshot().await.expect("a snapshot"))
         .await
         .expect("findings");
-    let used: HashMap<String, i64> =
-        rows.iter().map(|row| (row.get("detail"), row.get("occurrences"))).collect();
+    let used: HashMap<String, i64> = rows
+        .iter()
+        .map(|row| {
+            (row.try_get("detail").expect("text"), row.try_get("occurrences").expect("a number"))
+        })
+        .collect();
     for what in ["stock", "supply_terms"] {
         let detail = format!("no {what}: the job's default was used");
         assert_eq!(used.get(&detail), Some(&2_000), "{used:?}");
@@ -75,22 +84,26 @@ async fn check_defaults(store: &Store) {
 }
 
 async fn check_against_the_week(store: &Store, date: Day) {
-    let rows = sqlx::query(
+    let rows = db::query(
         "SELECT f.mean, f.q05, f.q95, s.qty FROM v_forecast_current f \
          JOIN sales s USING (item_id, location_id, date) \
-         WHERE f.date < ?1 AND s.available_fraction = 1",
+         WHERE f.date < $1 AND s.available_fraction = 1",
     )
     .bind((date + 7).to_string())
-    .fetch_all(&store.reader)
+    .rows(&mut store.snapshot().await.expect("a snapshot"))
     .await
     .expect("forecasts beside what came");
     let (mut error, mut bias, mut demand, mut inside) = (0.0, 0.0, 0.0, 0usize);
     for row in &rows {
-        let (mean, actual) = (row.get::<f64, _>("mean"), row.get::<i64, _>("qty") as f64);
+        let (mean, actual) = (
+            row.try_get::<f64>("mean").expect("a column"),
+            row.try_get::<i64>("qty").expect("a column") as f64,
+        );
         error += (mean - actual).abs();
         bias += mean - actual;
         demand += actual;
-        let within = row.get::<f64, _>("q05") <= actual && actual <= row.get::<f64, _>("q95");
+        let within = row.try_get::<f64>("q05").expect("a column") <= actual
+            && actual <= row.try_get::<f64>("q95").expect("a column");
         inside += usize::from(within);
     }
     let coverage = inside as f64 / rows.len() as f64;

@@ -11,9 +11,8 @@ use granary::config::{ALL_TABLES, Exit, Job};
 use granary::jobs::import::{ImportOptions, import_files};
 use granary::jobs::nightly::{self, RunOptions};
 use granary::sources::Map;
-use granary::store::Store;
+use granary::store::{Store, db};
 use granary_models::calendar::Day;
-use sqlx::Row;
 
 fn cases() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
@@ -43,13 +42,13 @@ async fn import(store: &Store, case: &Path) {
 
 async fn what_came_out(store: &Store, exit: Exit) -> String {
     let mut text = format!("exit {}\n", exit as i32);
-    let lines = sqlx::query("SELECT * FROM reorder_line ORDER BY priority")
-        .fetch_all(&store.reader)
+    let lines = db::query("SELECT * FROM reorder_line ORDER BY priority")
+        .rows(&mut store.snapshot().await.expect("a snapshot"))
         .await
         .expect("lines");
     for line in lines {
-        let get = |column: &str| line.get::<String, _>(column);
-        let whole = |column: &str| line.get::<i64, _>(column);
+        let get = |column: &str| line.try_get::<String>(column).expect("a column");
+        let whole = |column: &str| line.try_get::<i64>(column).expect("a column");
         let _ = writeln!(
             text,
             "\n{} {} {} = {} {} at {} {}, order {}, expect {}, need {} {}",
@@ -76,8 +75,8 @@ async fn what_came_out(store: &Store, exit: Exit) -> String {
             );
         }
     }
-    let findings = sqlx::query("SELECT * FROM finding ORDER BY finding_no")
-        .fetch_all(&store.reader)
+    let findings = db::query("SELECT * FROM finding ORDER BY finding_no")
+        .rows(&mut store.snapshot().await.expect("a snapshot"))
         .await
         .expect("findings");
     let _ = writeln!(text);
@@ -85,17 +84,17 @@ async fn what_came_out(store: &Store, exit: Exit) -> String {
         let _ = writeln!(
             text,
             "{} {} {} {} ×{} {}",
-            finding.get::<String, _>("severity"),
-            finding.get::<String, _>("code"),
-            finding.get::<String, _>("item_id"),
-            finding.get::<String, _>("location_id"),
-            finding.get::<i64, _>("occurrences"),
-            finding.get::<String, _>("detail"),
+            finding.try_get::<String>("severity").expect("a column"),
+            finding.try_get::<String>("code").expect("a column"),
+            finding.try_get::<String>("item_id").expect("a column"),
+            finding.try_get::<String>("location_id").expect("a column"),
+            finding.try_get::<i64>("occurrences").expect("a column"),
+            finding.try_get::<String>("detail").expect("a column"),
         );
     }
     text.push_str(&advice(store).await);
-    let series = sqlx::query("SELECT * FROM forecast_series ORDER BY item_id, location_id")
-        .fetch_all(&store.reader)
+    let series = db::query("SELECT * FROM forecast_series ORDER BY item_id, location_id")
+        .rows(&mut store.snapshot().await.expect("a snapshot"))
         .await
         .expect("series");
     let _ = writeln!(text);
@@ -103,12 +102,12 @@ async fn what_came_out(store: &Store, exit: Exit) -> String {
         let _ = writeln!(
             text,
             "series {} {}: {}, {} days, {} censored, {:.2} a day",
-            row.get::<String, _>("item_id"),
-            row.get::<String, _>("location_id"),
-            row.get::<String, _>("demand_class"),
-            row.get::<i64, _>("history_days"),
-            row.get::<i64, _>("censored_days"),
-            row.get::<f64, _>("daily_mean"),
+            row.try_get::<String>("item_id").expect("a column"),
+            row.try_get::<String>("location_id").expect("a column"),
+            row.try_get::<String>("demand_class").expect("a column"),
+            row.try_get::<i64>("history_days").expect("a column"),
+            row.try_get::<i64>("censored_days").expect("a column"),
+            row.try_get::<f64>("daily_mean").expect("a column"),
         );
     }
     text
@@ -118,46 +117,46 @@ async fn what_came_out(store: &Store, exit: Exit) -> String {
 async fn advice(store: &Store) -> String {
     let mut text = String::new();
     let rows = |sql: &'static str| async move {
-        sqlx::query(sql).fetch_all(&store.reader).await.expect("advice")
+        db::query(sql).rows(&mut store.snapshot().await.expect("a snapshot")).await.expect("advice")
     };
     for row in rows("SELECT * FROM plan_limit ORDER BY limit_no").await {
         let _ = writeln!(
             text,
             "limit {} {}: {:.0} of {:.0} {}, wanted {:.0}, one more brings {:.3}",
-            row.get::<String, _>("name"),
-            row.get::<String, _>("scope"),
-            row.get::<f64, _>("used"),
-            row.get::<f64, _>("amount"),
-            row.get::<String, _>("unit"),
-            row.get::<f64, _>("wanted"),
-            row.get::<f64, _>("price"),
+            row.try_get::<String>("name").expect("a column"),
+            row.try_get::<String>("scope").expect("a column"),
+            row.try_get::<f64>("used").expect("a column"),
+            row.try_get::<f64>("amount").expect("a column"),
+            row.try_get::<String>("unit").expect("a column"),
+            row.try_get::<f64>("wanted").expect("a column"),
+            row.try_get::<f64>("price").expect("a column"),
         );
     }
     for row in rows("SELECT * FROM order_exception ORDER BY po_id, line_no").await {
         let _ = writeln!(
             text,
             "{} {} {}: {} from {} to {}, worth {}: {}",
-            row.get::<String, _>("action"),
-            row.get::<String, _>("po_id"),
-            row.get::<String, _>("line_no"),
-            row.get::<i64, _>("qty"),
-            row.get::<String, _>("due_on"),
-            row.get::<String, _>("move_to"),
-            row.get::<i64, _>("value_minor"),
-            row.get::<String, _>("detail"),
+            row.try_get::<String>("action").expect("a column"),
+            row.try_get::<String>("po_id").expect("a column"),
+            row.try_get::<String>("line_no").expect("a column"),
+            row.try_get::<i64>("qty").expect("a column"),
+            row.try_get::<String>("due_on").expect("a column"),
+            row.try_get::<String>("move_to").expect("a column"),
+            row.try_get::<i64>("value_minor").expect("a column"),
+            row.try_get::<String>("detail").expect("a column"),
         );
     }
     for row in rows("SELECT * FROM stock_exit ORDER BY item_id, location_id").await {
         let _ = writeln!(
             text,
             "exit {} {}: {} by {}, {} at cost, may bring {}: {}",
-            row.get::<String, _>("item_id"),
-            row.get::<String, _>("location_id"),
-            row.get::<i64, _>("qty"),
-            row.get::<String, _>("proposal"),
-            row.get::<i64, _>("value_minor"),
-            row.get::<i64, _>("expected_recovery_minor"),
-            row.get::<String, _>("detail"),
+            row.try_get::<String>("item_id").expect("a column"),
+            row.try_get::<String>("location_id").expect("a column"),
+            row.try_get::<i64>("qty").expect("a column"),
+            row.try_get::<String>("proposal").expect("a column"),
+            row.try_get::<i64>("value_minor").expect("a column"),
+            row.try_get::<i64>("expected_recovery_minor").expect("a column"),
+            row.try_get::<String>("detail").expect("a column"),
         );
     }
     text
@@ -172,7 +171,8 @@ async fn golden_nights() {
     for case in cases {
         assert!(case.join("README.md").exists(), "{} explains itself", case.display());
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let store = Store::open(&folder.path().join("granary.db")).await.expect("a database");
+        let address = support::database::address(folder.path()).await;
+        let store = support::database::open(&address).await;
         import(&store, &case).await;
         let job = Job::read(&case.join("in/job.toml")).expect("a job");
         let date = std::fs::read_to_string(case.join("in/date")).expect("a date");

@@ -1,11 +1,16 @@
 //! What becomes of bad rows, odd encodings, repeated loads and hostile files.
 
+#[path = "support/database.rs"]
+mod database;
+#[path = "support/postgres.rs"]
+mod postgres;
+
 use std::path::{Path, PathBuf};
 
 use granary::config::{RejectCode, Table};
 use granary::jobs::import::{ImportOptions, Report, import_files};
 use granary::sources::{Limits, Map, parse};
-use granary::store::Store;
+use granary::store::{Store, db};
 use proptest::prelude::*;
 
 struct Shop {
@@ -16,7 +21,8 @@ struct Shop {
 impl Shop {
     async fn open() -> Shop {
         let folder = tempfile::tempdir().expect("a folder");
-        let store = Store::open(&folder.path().join("granary.db")).await.expect("a database");
+        let address = database::address(folder.path()).await;
+        let store = database::open(&address).await;
         Shop { folder, store }
     }
 
@@ -44,7 +50,10 @@ impl Shop {
     }
 
     async fn text(&self, sql: &'static str) -> Vec<String> {
-        sqlx::query_scalar(sql).fetch_all(&self.store.reader).await.expect(sql)
+        db::query_scalar(sql)
+            .fetch_all(&mut self.store.snapshot().await.expect("a snapshot"))
+            .await
+            .expect(sql)
     }
 }
 
@@ -296,9 +305,9 @@ async fn tables_are_those_of_the_schema() {
     let shop = Shop::open().await;
     for table in &granary::config::ALL_TABLES {
         let sql = "SELECT name, pk FROM pragma_table_info(?) ORDER BY name";
-        let schema: Vec<(String, i64)> = sqlx::query_as(sql)
+        let schema: Vec<(String, i64)> = db::query_as(sql)
             .bind(table.name)
-            .fetch_all(&shop.store.reader)
+            .fetch_all(&mut shop.store.snapshot().await.expect("a snapshot"))
             .await
             .expect(table.name);
         let place = |at: usize| if at < table.key { at as i64 + 1 } else { 0 };
@@ -371,10 +380,10 @@ async fn order_lines_become_days_and_c_invoices_become_returns() {
     assert_eq!(report.refused, None);
     let books = report.table("sales").expect("sales").total;
     assert_eq!((books.read, books.loaded, books.rejected, books.written), (5, 4, 1, 2));
-    let days: Vec<(String, String, i64, i64, i64)> = sqlx::query_as(
+    let days: Vec<(String, String, i64, i64, i64)> = db::query_as(
         "SELECT item_id, date, qty, returned_qty, revenue_minor FROM sales ORDER BY date",
     )
-    .fetch_all(&shop.store.reader)
+    .fetch_all(&mut shop.store.snapshot().await.expect("a snapshot"))
     .await
     .expect("daily rows");
     assert_eq!(
@@ -397,8 +406,8 @@ async fn a_fixed_value_is_not_run_through_the_columns_arithmetic() {
     let text = "item,date,qty,price,on\nA,2026-01-02,3,0.75,1\nA,2026-01-03,3,0.75,0\n";
     let file = shop.file("sales.csv", text.as_bytes());
     shop.import("sales", &file, map).await.expect("an import");
-    let depths: Vec<f64> = sqlx::query_scalar("SELECT promo_depth FROM sales ORDER BY date")
-        .fetch_all(&shop.store.reader)
+    let depths: Vec<f64> = db::query_scalar("SELECT promo_depth FROM sales ORDER BY date")
+        .fetch_all(&mut shop.store.snapshot().await.expect("a snapshot"))
         .await
         .expect("depths");
     assert_eq!(depths, [0.25, 0.0]);

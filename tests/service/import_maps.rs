@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use granary::config::{Books, Table};
 use granary::jobs::import::{ImportOptions, Report, import_files};
 use granary::sources::Map;
-use granary::store::Store;
+use granary::store::{Store, db};
 
 fn shared(path: &str) -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data").join(path);
@@ -44,8 +44,8 @@ async fn check(kind: &str, map_name: &str, file: &str, wanted: &[Want]) -> Optio
         let want = Books { read, loaded, duplicate, rejected, replaced: 0, written };
         assert_eq!(books, want, "{table}: {:?}", report.table(table));
         let rows: i64 =
-            sqlx::query_scalar(sqlx::AssertSqlSafe(format!("SELECT COUNT(*) FROM {table}")))
-                .fetch_one(&store.reader)
+            db::query_scalar(sqlx::AssertSqlSafe(format!("SELECT COUNT(*) FROM {table}")))
+                .fetch_one(&mut store.snapshot().await.expect("a snapshot"))
                 .await
                 .expect("a count");
         assert_eq!(rows as u64, written, "{table}");
@@ -54,7 +54,10 @@ async fn check(kind: &str, map_name: &str, file: &str, wanted: &[Want]) -> Optio
 }
 
 async fn number(store: &Store, sql: &'static str) -> i64 {
-    sqlx::query_scalar(sql).fetch_one(&store.reader).await.expect(sql)
+    db::query_scalar(sql)
+        .fetch_one(&mut store.snapshot().await.expect("a snapshot"))
+        .await
+        .expect(sql)
 }
 
 #[tokio::test]
@@ -83,8 +86,8 @@ async fn retail_rocket_feeds_the_event_log_and_daily_behaviour() {
     let Some(store) = check("event_log", "retail_rocket.toml", file, &wanted).await else { return };
     for (column, count) in [("views", 75_374), ("carts", 12_456), ("orders", 9_551)] {
         let sql = format!("SELECT SUM({column}) FROM behaviour");
-        let sum: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
-            .fetch_one(&store.reader)
+        let sum: i64 = db::query_scalar(sqlx::AssertSqlSafe(sql))
+            .fetch_one(&mut store.snapshot().await.expect("a snapshot"))
             .await
             .expect(column);
         assert_eq!(sum, count, "{column}");
@@ -147,17 +150,17 @@ async fn fresh_retail_feeds_sales_items_stores_and_weather() {
     ];
     let file = "fresh_retail/daily.parquet";
     let Some(store) = check("sales", "fresh_retail.toml", file, &wanted).await else { return };
-    let row: (i64, i64, f64, f64) = sqlx::query_as(
+    let row: (i64, i64, f64, f64) = db::query_as(
         "SELECT qty, price_minor, promo_depth, available_fraction FROM sales \
          WHERE item_id = '4' AND location_id = '0' AND date = '2024-03-28'",
     )
-    .fetch_one(&store.reader)
+    .fetch_one(&mut store.snapshot().await.expect("a snapshot"))
     .await
     .expect("the first row of the file");
     assert_eq!(row, (500, 882, 0.118, 0.1875));
     // Counted in the file: activity_flag is 1 on 37.23% of the days, on 36.34% with a discount.
-    let promoted: i64 = sqlx::query_scalar("SELECT count(*) FROM sales WHERE promo_depth > 0")
-        .fetch_one(&store.reader)
+    let promoted: i64 = db::query_scalar("SELECT count(*) FROM sales WHERE promo_depth > 0")
+        .fetch_one(&mut store.snapshot().await.expect("a snapshot"))
         .await
         .expect("a count");
     assert_eq!(promoted, 1_380_890);

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use granary::config::{Exit, Refused};
 use granary::jobs::demo::DemoConfig;
 use granary::jobs::nightly::{self, RunOptions};
+use granary::store::db;
 use support::{Shop, assert_same_plan, dump, jobs_folder, nightly_job};
 
 fn small() -> DemoConfig {
@@ -26,8 +27,8 @@ async fn a_rerun_and_any_number_of_threads_leave_the_same_bytes() {
         assert_eq!(again.run_id, first.run_id);
         assert_same_plan(&plan, &dump(&shop.store).await, &format!("{threads} threads"));
     }
-    let runs: i64 = sqlx::query_scalar("SELECT count(*) FROM run")
-        .fetch_one(&shop.store.reader)
+    let runs: i64 = db::query_scalar("SELECT count(*) FROM run")
+        .fetch_one(&mut shop.store.snapshot().await.expect("a snapshot"))
         .await
         .expect("a count");
     assert_eq!(runs, 1, "a re-run replaces, never doubles");
@@ -66,7 +67,7 @@ async fn a_killed_night_leaves_the_previous_plan_whole_and_the_next_one_finishes
     for table in support::PLAN_TABLES {
         let sql =
             format!("DELETE FROM {table} WHERE run_id = 'nightly@{}'", shop.config.business_date);
-        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&shop.store.writer).await.expect("deleted");
+        shop.store.execute(db::query(sqlx::AssertSqlSafe(sql))).await.expect("deleted");
     }
     assert_same_plan(&before, &dump(&shop.store).await, "after the reset");
 
@@ -94,8 +95,8 @@ async fn a_killed_night_leaves_the_previous_plan_whole_and_the_next_one_finishes
     assert!(matches!(status.code(), Some(0 | 4)), "{status}");
     assert_same_plan(&undisturbed, &dump(&shop.store).await, "after the kills");
     let abandoned: i64 =
-        sqlx::query_scalar("SELECT count(*) FROM run_attempt WHERE outcome = 'abandoned'")
-            .fetch_one(&shop.store.reader)
+        db::query_scalar("SELECT count(*) FROM run_attempt WHERE outcome = 'abandoned'")
+            .fetch_one(&mut shop.store.snapshot().await.expect("a snapshot"))
             .await
             .expect("a count");
     assert!(abandoned >= 1, "a killed attempt is told apart from a failed one");
@@ -150,8 +151,8 @@ async fn stale_data_a_held_lock_and_a_tight_gate_are_refused_by_their_codes() {
     assert_eq!(held.exit(), Exit::PlanHeld);
     assert_eq!(held.held_because, ["gate_run_value"]);
     // The held plan stands beside the published one and hides nothing of it.
-    let current: String = sqlx::query_scalar("SELECT run_id FROM v_run_current")
-        .fetch_one(&shop.store.reader)
+    let current: String = db::query_scalar("SELECT run_id FROM v_run_current")
+        .fetch_one(&mut shop.store.snapshot().await.expect("a snapshot"))
         .await
         .expect("a current run");
     assert_eq!(current, published.run_id);

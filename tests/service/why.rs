@@ -9,6 +9,7 @@ use granary::config::{Exit, Refused};
 use granary::jobs::demo::DemoConfig;
 use granary::jobs::nightly::what_if::{Asked, Change, PriceChange, WhatIf, what_if};
 use granary::jobs::nightly::{self, RunOptions};
+use granary::store::db;
 use granary::store::read::runs::{self, Run, RunChoice};
 use granary::store::read::sku::{self, Sku};
 use granary_models::calendar::Day;
@@ -35,13 +36,13 @@ async fn run_of(shop: &Shop, date: Day) -> Run {
 
 /// Series whose model has this in its name.
 async fn keys(shop: &Shop, run: &Run, model: &str) -> Vec<(String, String)> {
-    sqlx::query_as(
+    db::query_as(
         "SELECT item_id, location_id FROM forecast_series WHERE run_id = ? \
          AND instr(model, ?) > 0 ORDER BY item_id, location_id",
     )
     .bind(&run.run_id)
     .bind(model)
-    .fetch_all(&shop.store.reader)
+    .fetch_all(&mut shop.store.snapshot().await.expect("a snapshot"))
     .await
     .expect("series")
 }
@@ -163,13 +164,13 @@ async fn check_drivers(shop: &Shop, last: Day) {
     assert!(csv.starts_with("job,business_date,category,driver,kind,what,factor,low,high,note"));
     assert!(!csv.contains("NaN"), "{csv}");
 
-    let before: i64 = sqlx::query_scalar("SELECT count(*) FROM effect")
-        .fetch_one(&shop.store.reader)
+    let before: i64 = db::query_scalar("SELECT count(*) FROM effect")
+        .fetch_one(&mut shop.store.snapshot().await.expect("a snapshot"))
         .await
         .expect("a count");
     night_of(shop, last).await;
-    let after: i64 = sqlx::query_scalar("SELECT count(*) FROM effect")
-        .fetch_one(&shop.store.reader)
+    let after: i64 = db::query_scalar("SELECT count(*) FROM effect")
+        .fetch_one(&mut shop.store.snapshot().await.expect("a snapshot"))
         .await
         .expect("a count");
     assert_eq!(before, after, "a re-run replaces, never doubles");

@@ -44,30 +44,29 @@ pub struct Facts {
 
 impl Facts {
     pub async fn pull(store: &Store, job: &Job, business_date: Day) -> anyhow::Result<Facts> {
-        let pool = &store.reader;
+        let db = &mut store.snapshot().await?;
         let from = business_date - job.forecast.history_days;
         let behaviour_from = business_date - BEHAVIOUR_DAYS;
         let mut facts = Facts {
             business_date,
-            sales: sales::sales(pool, from, business_date).await?,
-            items: master::items(pool).await?,
-            locations: master::locations(pool).await?,
-            supply_terms: master::supply_terms(pool).await?,
-            suppliers: master::suppliers(pool).await?,
-            stocking: master::stocking(pool).await?,
-            stock: inputs::stock(pool, business_date).await?,
-            mean_stock: inputs::mean_stock(pool, business_date - PERIOD_DAYS, business_date)
-                .await?,
-            lots: inputs::lots(pool, business_date).await?,
-            orders: inputs::orders(pool, business_date).await?,
-            promotions: inputs::promotions(pool).await?,
-            events: inputs::calendar_events(pool).await?,
-            weather: inputs::weather(pool, business_date).await?,
-            price_plan: inputs::price_plan(pool).await?,
-            behaviour: inputs::behaviour(pool, behaviour_from, business_date).await?,
-            event_log: inputs::event_log(pool, behaviour_from, business_date).await?,
-            presales: inputs::presales(pool, business_date).await?,
-            defaults: job.defaults.clone().or(inputs::import_defaults(pool).await?),
+            sales: sales::sales(db, from, business_date).await?,
+            items: master::items(db).await?,
+            locations: master::locations(db).await?,
+            supply_terms: master::supply_terms(db).await?,
+            suppliers: master::suppliers(db).await?,
+            stocking: master::stocking(db).await?,
+            stock: inputs::stock(db, business_date).await?,
+            mean_stock: inputs::mean_stock(db, business_date - PERIOD_DAYS, business_date).await?,
+            lots: inputs::lots(db, business_date).await?,
+            orders: inputs::orders(db, business_date).await?,
+            promotions: inputs::promotions(db).await?,
+            events: inputs::calendar_events(db).await?,
+            weather: inputs::weather(db, business_date).await?,
+            price_plan: inputs::price_plan(db).await?,
+            behaviour: inputs::behaviour(db, behaviour_from, business_date).await?,
+            event_log: inputs::event_log(db, behaviour_from, business_date).await?,
+            presales: inputs::presales(db, business_date).await?,
+            defaults: job.defaults.clone().or(inputs::import_defaults(db).await?),
             input_digest: String::new(),
         };
         facts.input_digest = facts.digest();

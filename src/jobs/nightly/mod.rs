@@ -112,7 +112,7 @@ pub async fn run(
 
 /// The day after the newest sales: the date to plan for when none is given and no clock is asked.
 pub async fn next_business_date(store: &Store) -> anyhow::Result<Day> {
-    crate::store::sales::last_day(&store.reader)
+    crate::store::sales::last_day(&mut store.snapshot().await?)
         .await?
         .map(|day| day + 1)
         .ok_or_else(|| Refused::new(Exit::DataRejected, "there are no sales; import some").into())

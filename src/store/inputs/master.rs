@@ -2,9 +2,9 @@
 
 use anyhow::Context;
 use granary_models::calendar::Day;
-use sqlx::{Row, SqlitePool};
 
 use super::{optional_day, rows};
+use crate::store::db::Db;
 
 #[derive(Clone, Debug)]
 pub struct Item {
@@ -32,12 +32,12 @@ pub struct Item {
     pub return_delay_days: u32,
 }
 
-pub async fn items(pool: &SqlitePool) -> anyhow::Result<Vec<Item>> {
+pub async fn items(db: &mut Db) -> anyhow::Result<Vec<Item>> {
     let sql = "SELECT item_id, category, base_uom, qty_decimals, unit_cost_minor, unit_price_minor, \
                currency, shelf_life_days, launched_on, status, weight_g, volume_ml, issue, shortage, \
                fill_target, supersedes_item_id, role, resaleable_share, return_delay_days \
                FROM item ORDER BY item_id";
-    rows(pool, sql, &[], |row| {
+    rows(db, sql, &[], |row| {
         Ok(Item {
             item_id: row.try_get("item_id")?,
             category: row.try_get("category")?,
@@ -73,11 +73,11 @@ pub struct Location {
     pub capacity_qty: Option<i64>,
 }
 
-pub async fn locations(pool: &SqlitePool) -> anyhow::Result<Vec<Location>> {
+pub async fn locations(db: &mut Db) -> anyhow::Result<Vec<Location>> {
     let sql = "SELECT location_id, kind, region, \
                CASE weather_region WHEN '' THEN region ELSE weather_region END AS weather_region, \
                capacity_qty FROM location ORDER BY location_id";
-    rows(pool, sql, &[], |row| {
+    rows(db, sql, &[], |row| {
         Ok(Location {
             location_id: row.try_get("location_id")?,
             kind: row.try_get("kind")?,
@@ -115,11 +115,11 @@ pub struct SupplyTerms {
     pub cut_off: String,
 }
 
-pub async fn supply_terms(pool: &SqlitePool) -> anyhow::Result<Vec<SupplyTerms>> {
+pub async fn supply_terms(db: &mut Db) -> anyhow::Result<Vec<SupplyTerms>> {
     let sql = "SELECT * FROM supply_terms \
                ORDER BY item_id, location_id, priority, supplier_id, source_location_id";
-    rows(pool, sql, &[], |row| {
-        let breaks: &str = row.try_get("price_breaks")?;
+    rows(db, sql, &[], |row| {
+        let breaks = row.text("price_breaks")?;
         let mut price_breaks: Vec<(i64, i64)> = if breaks.is_empty() {
             Vec::new()
         } else {
@@ -168,9 +168,9 @@ pub struct Supplier {
     pub container_cost_minor: Option<i64>,
 }
 
-pub async fn suppliers(pool: &SqlitePool) -> anyhow::Result<Vec<Supplier>> {
+pub async fn suppliers(db: &mut Db) -> anyhow::Result<Vec<Supplier>> {
     let sql = "SELECT * FROM supplier ORDER BY supplier_id";
-    rows(pool, sql, &[], |row| {
+    rows(db, sql, &[], |row| {
         Ok(Supplier {
             supplier_id: row.try_get("supplier_id")?,
             currency: row.try_get("currency")?,
@@ -193,10 +193,10 @@ pub struct Stocking {
     pub reserve_qty: i64,
 }
 
-pub async fn stocking(pool: &SqlitePool) -> anyhow::Result<Vec<Stocking>> {
+pub async fn stocking(db: &mut Db) -> anyhow::Result<Vec<Stocking>> {
     let sql = "SELECT item_id, location_id, presentation_min_qty, reserve_qty FROM stocking \
                ORDER BY item_id, location_id";
-    rows(pool, sql, &[], |row| {
+    rows(db, sql, &[], |row| {
         Ok(Stocking {
             item_id: row.try_get("item_id")?,
             location_id: row.try_get("location_id")?,

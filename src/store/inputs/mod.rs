@@ -3,40 +3,37 @@
 pub mod master;
 
 use anyhow::Context;
-use futures_util::TryStreamExt;
 use granary_models::calendar::Day;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqlitePool};
 
+use super::db::{self, Db, Row};
 use crate::config::Defaults;
 
 /// A day in a text column. The import checked it; a hand-written row may still be wrong.
-fn day(row: &SqliteRow, column: &str) -> anyhow::Result<Day> {
-    let text: &str = row.try_get(column)?;
-    text.parse().with_context(|| format!("column {column}"))
+fn day(row: &Row, column: &'static str) -> anyhow::Result<Day> {
+    row.text(column)?.parse().with_context(|| format!("column {column}"))
 }
 
-fn optional_day(row: &SqliteRow, column: &str) -> anyhow::Result<Option<Day>> {
-    let text: Option<&str> = row.try_get(column)?;
+fn optional_day(row: &Row, column: &'static str) -> anyhow::Result<Option<Day>> {
+    let text = row.optional_text(column)?;
     text.map(|text| text.parse().with_context(|| format!("column {column}"))).transpose()
 }
 
 async fn rows<T>(
-    pool: &SqlitePool,
+    db: &mut Db,
     sql: &'static str,
     bounds: &[Day],
-    read: impl Fn(&SqliteRow) -> anyhow::Result<T>,
+    read: impl Fn(&Row) -> anyhow::Result<T>,
 ) -> anyhow::Result<Vec<T>> {
-    let mut query = sqlx::query(sql);
+    let mut query = db::query(sql);
     for bound in bounds {
-        query = query.bind(bound.to_string());
+        query = query.bind(*bound);
     }
-    // Row by row: a row of the driver takes many times what is kept of it.
-    let mut found = query.fetch(pool);
     let mut all = Vec::new();
-    while let Some(row) = found.try_next().await.with_context(|| format!("reading: {sql}"))? {
-        all.push(read(&row).with_context(|| format!("reading: {sql}"))?);
-    }
+    let found = query.each(db, |row| {
+        all.push(read(&row)?);
+        Ok::<(), anyhow::Error>(())
+    });
+    found.await.with_context(|| format!("reading: {sql}"))?;
     Ok(all)
 }
 
@@ -51,12 +48,12 @@ pub struct Stock {
 }
 
 /// The newest count before the business date, per item and location.
-pub async fn stock(pool: &SqlitePool, business_date: Day) -> anyhow::Result<Vec<Stock>> {
+pub async fn stock(db: &mut Db, business_date: Day) -> anyhow::Result<Vec<Stock>> {
     let sql = "SELECT s.item_id, s.location_id, s.date, s.on_hand, s.reserved, s.backordered \
                FROM stock s JOIN (SELECT item_id, location_id, max(date) AS date FROM stock \
-                                  WHERE date < ?1 GROUP BY item_id, location_id) newest \
+                                  WHERE date < $1 GROUP BY item_id, location_id) newest \
                USING (item_id, location_id, date) ORDER BY item_id, location_id";
-    rows(pool, sql, &[business_date], |row| {
+    rows(db, sql, &[business_date], |row| {
         Ok(Stock {
             item_id: row.try_get("item_id")?,
             location_id: row.try_get("location_id")?,
@@ -79,14 +76,14 @@ pub struct MeanStock {
 
 /// Mean stock over the counts from `from` up to the business date.
 pub async fn mean_stock(
-    pool: &SqlitePool,
+    db: &mut Db,
     from: Day,
     business_date: Day,
 ) -> anyhow::Result<Vec<MeanStock>> {
-    let sql = "SELECT item_id, location_id, avg(on_hand) AS on_hand FROM stock \
-               WHERE date >= ?1 AND date < ?2 GROUP BY item_id, location_id \
+    let sql = "SELECT item_id, location_id, CAST(avg(on_hand) AS DOUBLE PRECISION) AS on_hand FROM stock \
+               WHERE date >= $1 AND date < $2 GROUP BY item_id, location_id \
                ORDER BY item_id, location_id";
-    rows(pool, sql, &[from, business_date], |row| {
+    rows(db, sql, &[from, business_date], |row| {
         Ok(MeanStock {
             item_id: row.try_get("item_id")?,
             location_id: row.try_get("location_id")?,
@@ -106,13 +103,13 @@ pub struct Lot {
 }
 
 /// Lots of the newest count before the business date.
-pub async fn lots(pool: &SqlitePool, business_date: Day) -> anyhow::Result<Vec<Lot>> {
+pub async fn lots(db: &mut Db, business_date: Day) -> anyhow::Result<Vec<Lot>> {
     let sql = "SELECT l.item_id, l.location_id, l.date, l.qty, l.expires_on \
                FROM stock_lot l JOIN (SELECT item_id, location_id, max(date) AS date FROM stock \
-                                      WHERE date < ?1 GROUP BY item_id, location_id) newest \
+                                      WHERE date < $1 GROUP BY item_id, location_id) newest \
                USING (item_id, location_id, date) \
                ORDER BY l.item_id, l.location_id, l.expires_on, l.lot_id";
-    rows(pool, sql, &[business_date], |row| {
+    rows(db, sql, &[business_date], |row| {
         Ok(Lot {
             item_id: row.try_get("item_id")?,
             location_id: row.try_get("location_id")?,
@@ -143,15 +140,15 @@ pub struct Order {
 }
 
 /// Orders placed before the business date, as they stood then.
-pub async fn orders(pool: &SqlitePool, business_date: Day) -> anyhow::Result<Vec<Order>> {
+pub async fn orders(db: &mut Db, business_date: Day) -> anyhow::Result<Vec<Order>> {
     let sql = "SELECT po_id, line_no, item_id, location_id, supplier_id, source_location_id, \
                ordered_on, expected_on, received_on, qty, received_qty, unit_cost_minor, state \
                FROM purchase_order \
-               WHERE coalesce(ordered_on, expected_on, received_on, '') < ?1 \
+               WHERE coalesce(ordered_on, expected_on, received_on, '') < $1 \
                ORDER BY item_id, location_id, po_id, line_no";
-    rows(pool, sql, &[business_date], |row| {
+    rows(db, sql, &[business_date], |row| {
         let received_on = optional_day(row, "received_on")?.filter(|day| *day < business_date);
-        let state: &str = row.try_get("state")?;
+        let state = row.text("state")?;
         Ok(Order {
             po_id: row.try_get("po_id")?,
             line_no: row.try_get("line_no")?,
@@ -181,10 +178,10 @@ pub struct Promotion {
     pub depth: f64,
 }
 
-pub async fn promotions(pool: &SqlitePool) -> anyhow::Result<Vec<Promotion>> {
+pub async fn promotions(db: &mut Db) -> anyhow::Result<Vec<Promotion>> {
     let sql = "SELECT item_id, category, location_id, starts_on, ends_on, depth FROM promotion \
                ORDER BY promotion_id, item_id, location_id";
-    rows(pool, sql, &[], |row| {
+    rows(db, sql, &[], |row| {
         Ok(Promotion {
             item_id: row.try_get("item_id")?,
             category: row.try_get("category")?,
@@ -213,11 +210,11 @@ pub struct CalendarEvent {
     pub lag_days: i32,
 }
 
-pub async fn calendar_events(pool: &SqlitePool) -> anyhow::Result<Vec<CalendarEvent>> {
+pub async fn calendar_events(db: &mut Db) -> anyhow::Result<Vec<CalendarEvent>> {
     let sql = "SELECT event_id, name, kind, region, category, supplier_id, item_id, starts_on, \
                ends_on, lead_days, lag_days FROM calendar_event \
                ORDER BY starts_on, event_id, region, category, supplier_id, item_id";
-    rows(pool, sql, &[], |row| {
+    rows(db, sql, &[], |row| {
         Ok(CalendarEvent {
             event_id: row.try_get("event_id")?,
             name: row.try_get("name")?,
@@ -246,10 +243,10 @@ pub struct WeatherDay {
 
 /// Observed up to the business date, forecast from it on: a replay of an old date must not see
 /// weather that nobody knew then.
-pub async fn weather(pool: &SqlitePool, business_date: Day) -> anyhow::Result<Vec<WeatherDay>> {
+pub async fn weather(db: &mut Db, business_date: Day) -> anyhow::Result<Vec<WeatherDay>> {
     let sql = "SELECT region, date, temperature_c, precipitation_mm, humidity_pct FROM weather \
-               WHERE (kind = 'observed') = (date < ?1) ORDER BY region, date";
-    rows(pool, sql, &[business_date], |row| {
+               WHERE (kind = 'observed') = (date < $1) ORDER BY region, date";
+    rows(db, sql, &[business_date], |row| {
         Ok(WeatherDay {
             region: row.try_get("region")?,
             date: day(row, "date")?,
@@ -269,10 +266,10 @@ pub struct PricePlan {
     pub price_minor: i64,
 }
 
-pub async fn price_plan(pool: &SqlitePool) -> anyhow::Result<Vec<PricePlan>> {
+pub async fn price_plan(db: &mut Db) -> anyhow::Result<Vec<PricePlan>> {
     let sql = "SELECT item_id, location_id, starts_on, price_minor FROM price_plan \
                ORDER BY item_id, location_id, starts_on";
-    rows(pool, sql, &[], |row| {
+    rows(db, sql, &[], |row| {
         Ok(PricePlan {
             item_id: row.try_get("item_id")?,
             location_id: row.try_get("location_id")?,
@@ -294,13 +291,15 @@ pub struct Behaviour {
 
 /// Daily views, carts and favourites of every item, summed over places.
 pub async fn behaviour(
-    pool: &SqlitePool,
+    db: &mut Db,
     from: Day,
     business_date: Day,
 ) -> anyhow::Result<Vec<Behaviour>> {
-    let sql = "SELECT item_id, date, sum(views) AS views, sum(carts) AS carts, \
-               sum(favourites) AS favourites FROM behaviour WHERE date >= ?1 AND date < ?2 GROUP BY item_id, date ORDER BY item_id, date";
-    rows(pool, sql, &[from, business_date], |row| {
+    let sql = "SELECT item_id, date, CAST(sum(views) AS BIGINT) AS views, \
+               CAST(sum(carts) AS BIGINT) AS carts, CAST(sum(favourites) AS BIGINT) AS favourites \
+               FROM behaviour WHERE date >= $1 AND date < $2 \
+               GROUP BY item_id, date ORDER BY item_id, date";
+    rows(db, sql, &[from, business_date], |row| {
         Ok(Behaviour {
             item_id: row.try_get("item_id")?,
             date: day(row, "date")?,
@@ -321,13 +320,13 @@ pub struct ShopperEvent {
 }
 
 pub async fn event_log(
-    pool: &SqlitePool,
+    db: &mut Db,
     from: Day,
     business_date: Day,
 ) -> anyhow::Result<Vec<ShopperEvent>> {
     let sql = "SELECT shopper_hash, item_id, event, substr(at, 1, 10) AS date FROM event_log \
-               WHERE at >= ?1 AND at < ?2 ORDER BY shopper_hash, item_id, event, at";
-    rows(pool, sql, &[from, business_date], |row| {
+               WHERE at >= $1 AND at < $2 ORDER BY shopper_hash, item_id, event, at";
+    rows(db, sql, &[from, business_date], |row| {
         Ok(ShopperEvent {
             shopper_hash: row.try_get("shopper_hash")?,
             item_id: row.try_get("item_id")?,
@@ -347,10 +346,10 @@ pub struct Presale {
     pub promised_on: Option<Day>,
 }
 
-pub async fn presales(pool: &SqlitePool, business_date: Day) -> anyhow::Result<Vec<Presale>> {
-    let sql = "SELECT item_id, location_id, date, qty, promised_on FROM presale WHERE date < ?1 \
+pub async fn presales(db: &mut Db, business_date: Day) -> anyhow::Result<Vec<Presale>> {
+    let sql = "SELECT item_id, location_id, date, qty, promised_on FROM presale WHERE date < $1 \
                ORDER BY item_id, location_id, date";
-    rows(pool, sql, &[business_date], |row| {
+    rows(db, sql, &[business_date], |row| {
         Ok(Presale {
             item_id: row.try_get("item_id")?,
             location_id: row.try_get("location_id")?,
@@ -363,11 +362,9 @@ pub async fn presales(pool: &SqlitePool, business_date: Day) -> anyhow::Result<V
 }
 
 /// The `[defaults]` of the import maps. Keys that only the import uses are passed over.
-pub async fn import_defaults(pool: &SqlitePool) -> anyhow::Result<Defaults> {
+pub async fn import_defaults(db: &mut Db) -> anyhow::Result<Defaults> {
     let pairs: Vec<(String, String)> =
-        sqlx::query_as("SELECT key, value FROM import_default ORDER BY key")
-            .fetch_all(pool)
-            .await?;
+        db::query_as("SELECT key, value FROM import_default ORDER BY key").fetch_all(db).await?;
     let mut defaults = Defaults::default();
     for (key, value) in pairs {
         let whole =

@@ -2,19 +2,13 @@
 
 use std::sync::Arc;
 
-use sqlx::SqliteConnection;
-
 use super::{PlanLimitRow, RunRows};
-use crate::store::bulk::Bulk;
+use crate::store::db::{Bulk, Db};
 
-pub(super) async fn write(
-    connection: &mut SqliteConnection,
-    run_id: &Arc<str>,
-    rows: &RunRows,
-) -> anyhow::Result<()> {
-    let insert = "INSERT INTO order_exception (run_id, item_id, location_id, po_id, line_no, \
-                  supplier_id, action, qty, due_on, move_to, value_minor, currency, detail) VALUES";
-    let mut bulk = Bulk::new(connection, insert, 13);
+pub(super) async fn write(db: &mut Db, run_id: &Arc<str>, rows: &RunRows) -> anyhow::Result<()> {
+    let insert = "order_exception (run_id, item_id, location_id, po_id, line_no, \
+                  supplier_id, action, qty, due_on, move_to, value_minor, currency, detail)";
+    let mut bulk = Bulk::new(db, insert, 13);
     for row in &rows.exceptions {
         bulk.push(run_id.clone())?;
         for text in [&row.item_id, &row.location_id, &row.po_id, &row.line_no, &row.supplier_id] {
@@ -31,10 +25,10 @@ pub(super) async fn write(
     }
     bulk.finish().await?;
 
-    let insert = "INSERT INTO stock_exit (run_id, item_id, location_id, qty, days_without_sale, \
+    let insert = "stock_exit (run_id, item_id, location_id, qty, days_without_sale, \
                   cover_days, value_minor, proposal, to_location_id, depth, \
-                  expected_recovery_minor, currency, detail) VALUES";
-    let mut bulk = Bulk::new(connection, insert, 13);
+                  expected_recovery_minor, currency, detail)";
+    let mut bulk = Bulk::new(db, insert, 13);
     for row in &rows.exits {
         bulk.push(run_id.clone())?;
         bulk.push(row.item_id.as_str())?;
@@ -52,17 +46,17 @@ pub(super) async fn write(
         bulk.end_row().await?;
     }
     bulk.finish().await?;
-    write_limits(connection, run_id, &rows.limits).await
+    write_limits(db, run_id, &rows.limits).await
 }
 
 async fn write_limits(
-    connection: &mut SqliteConnection,
+    db: &mut Db,
     run_id: &Arc<str>,
     limits: &[PlanLimitRow],
 ) -> anyhow::Result<()> {
-    let insert = "INSERT INTO plan_limit (run_id, limit_no, name, scope, unit, amount, wanted, \
-                  used, price) VALUES";
-    let mut bulk = Bulk::new(connection, insert, 9);
+    let insert = "plan_limit (run_id, limit_no, name, scope, unit, amount, wanted, \
+                  used, price)";
+    let mut bulk = Bulk::new(db, insert, 9);
     for (limit_no, row) in (1_i64..).zip(limits) {
         bulk.push(run_id.clone())?;
         bulk.push(limit_no)?;

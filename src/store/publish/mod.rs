@@ -10,10 +10,9 @@ use anyhow::Context;
 use granary_models::backtest::panel::EffectRow;
 use granary_models::calendar::Day;
 use granary_models::plan::hysteresis::{Previous, PreviousLine, key_without_date};
-use sqlx::{Connection, SqliteConnection};
 
 use super::Store;
-use super::bulk::Bulk;
+use super::db::{self, Bulk, Db};
 use super::memory;
 use crate::config::{Exit, Refused};
 
@@ -22,29 +21,29 @@ pub use rows::{
     ProductionRow, ProjectionRow, RunRow, RunRows, ScoreRow, SegmentRow, StockExitRow,
 };
 
-/// Tables that hold rows of a run, beside `run` itself.
-const RUN_TABLES: [&str; 13] = [
-    "DELETE FROM effect WHERE run_id = ?1",
-    "DELETE FROM order_exception WHERE run_id = ?1",
-    "DELETE FROM stock_exit WHERE run_id = ?1",
-    "DELETE FROM plan_limit WHERE run_id = ?1",
-    "DELETE FROM forecast_series WHERE run_id = ?1",
-    "DELETE FROM forecast WHERE run_id = ?1",
-    "DELETE FROM reorder_line WHERE run_id = ?1",
-    "DELETE FROM stock_projection WHERE run_id = ?1",
-    "DELETE FROM production_suggestion WHERE run_id = ?1",
-    "DELETE FROM finding WHERE run_id = ?1",
-    "DELETE FROM segment WHERE run_id = ?1",
-    "DELETE FROM kpi WHERE run_id = ?1",
-    "DELETE FROM backtest_score WHERE run_id = ?1",
+/// Tables that hold rows of a run.
+const RUN_TABLES: [&str; 14] = [
+    "DELETE FROM run WHERE run_id = $1",
+    "DELETE FROM effect WHERE run_id = $1",
+    "DELETE FROM order_exception WHERE run_id = $1",
+    "DELETE FROM stock_exit WHERE run_id = $1",
+    "DELETE FROM plan_limit WHERE run_id = $1",
+    "DELETE FROM forecast_series WHERE run_id = $1",
+    "DELETE FROM forecast WHERE run_id = $1",
+    "DELETE FROM reorder_line WHERE run_id = $1",
+    "DELETE FROM stock_projection WHERE run_id = $1",
+    "DELETE FROM production_suggestion WHERE run_id = $1",
+    "DELETE FROM finding WHERE run_id = $1",
+    "DELETE FROM segment WHERE run_id = $1",
+    "DELETE FROM kpi WHERE run_id = $1",
+    "DELETE FROM backtest_score WHERE run_id = $1",
 ];
 
 impl Store {
     /// Replaces the run of the same job and business date. `attempt_id` is the fencing token: if a
     /// newer attempt has begun, nothing is written and the error says so.
     pub async fn publish(&self, attempt_id: i64, rows: &RunRows) -> anyhow::Result<()> {
-        let mut connection = self.writer.acquire().await?;
-        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.write().await?;
         check_fence(&mut transaction, attempt_id, &rows.run).await?;
         write(&mut transaction, rows).await.context("publishing the run")?;
         transaction.commit().await.context("publishing the run")?;
@@ -59,13 +58,13 @@ impl Store {
         job: &str,
         business_date: Day,
     ) -> anyhow::Result<Option<BTreeMap<String, i64>>> {
-        let counts: Option<String> = sqlx::query_scalar(
-            "SELECT counts FROM run WHERE job = ?1 AND business_date < ?2 AND state = 'published' \
+        let counts: Option<String> = db::query_scalar(
+            "SELECT counts FROM run WHERE job = $1 AND business_date < $2 AND state = 'published' \
              ORDER BY business_date DESC LIMIT 1",
         )
         .bind(job)
-        .bind(business_date.to_string())
-        .fetch_optional(&self.reader)
+        .bind(business_date)
+        .fetch_optional(&mut self.snapshot().await?)
         .await?;
         let Some(counts) = counts else { return Ok(None) };
         let counts: serde_json::Value = serde_json::from_str(&counts)?;
@@ -77,17 +76,17 @@ impl Store {
     /// The plan that the next one should not leave for little: the published one of the same
     /// business date, else the lines of the night before that nobody has acted on.
     pub async fn previous_lines(&self, job: &str, business_date: Day) -> anyhow::Result<Previous> {
-        let rows: Vec<(String, String, i64, String)> = sqlx::query_as(
+        let rows: Vec<(String, String, i64, String)> = db::query_as(
             "SELECT r.business_date, l.line_key, l.qty, l.expected_on FROM run r \
              JOIN reorder_line l ON l.run_id = r.run_id \
-             WHERE r.job = ?1 AND r.state = 'published' \
-               AND (l.state IN ('proposed', 'held') OR r.business_date = ?2) \
-               AND r.business_date = (SELECT max(business_date) FROM run WHERE job = ?1 \
-                 AND state = 'published' AND business_date <= ?2) ORDER BY l.line_key",
+             WHERE r.job = $1 AND r.state = 'published' \
+               AND (l.state IN ('proposed', 'held') OR r.business_date = $2) \
+               AND r.business_date = (SELECT max(business_date) FROM run WHERE job = $1 \
+                 AND state = 'published' AND business_date <= $2) ORDER BY l.line_key",
         )
         .bind(job)
-        .bind(business_date.to_string())
-        .fetch_all(&self.reader)
+        .bind(business_date)
+        .fetch_all(&mut self.snapshot().await?)
         .await
         .context("reading the plan before")?;
         let mut previous = Previous::default();
@@ -101,17 +100,13 @@ impl Store {
     }
 }
 
-async fn check_fence(
-    connection: &mut SqliteConnection,
-    attempt_id: i64,
-    run: &RunRow,
-) -> anyhow::Result<()> {
-    let newest: Option<i64> = sqlx::query_scalar(
-        "SELECT max(attempt_id) FROM run_attempt WHERE job = ?1 AND business_date = ?2",
+async fn check_fence(db: &mut Db, attempt_id: i64, run: &RunRow) -> anyhow::Result<()> {
+    let newest: Option<i64> = db::query_scalar(
+        "SELECT max(attempt_id) FROM run_attempt WHERE job = $1 AND business_date = $2",
     )
     .bind(&run.job)
     .bind(&run.business_date)
-    .fetch_one(connection)
+    .fetch_one(db)
     .await?;
     if newest == Some(attempt_id) {
         return Ok(());
@@ -125,32 +120,32 @@ async fn check_fence(
     Err(Refused::new(Exit::LockHeld, message).into())
 }
 
-async fn write(connection: &mut SqliteConnection, rows: &RunRows) -> anyhow::Result<()> {
+async fn write(db: &mut Db, rows: &RunRows) -> anyhow::Result<()> {
     let run_id: Arc<str> = rows.run.run_id().into();
     for delete in RUN_TABLES {
-        sqlx::query(delete).bind(&*run_id).execute(&mut *connection).await?;
+        db::query(delete).bind(&*run_id).execute(db).await?;
     }
-    write_forecasts(connection, &run_id, rows).await?;
-    write_effects(connection, &run_id, &rows.effects).await?;
-    write_lines(connection, &run_id, &rows.lines).await?;
-    write_suggestions(connection, &run_id, rows).await?;
-    advice::write(connection, &run_id, rows).await?;
-    write_findings(connection, &run_id, rows).await?;
-    write_measures(connection, &run_id, rows).await?;
-    memory::write(connection, &rows.run.job, &rows.run.business_date, &rows.memory).await?;
-    write_run(connection, &run_id, &rows.run, &plan_digest(rows)).await
+    write_forecasts(db, &run_id, rows).await?;
+    write_effects(db, &run_id, &rows.effects).await?;
+    write_lines(db, &run_id, &rows.lines).await?;
+    write_suggestions(db, &run_id, rows).await?;
+    advice::write(db, &run_id, rows).await?;
+    write_findings(db, &run_id, rows).await?;
+    write_measures(db, &run_id, rows).await?;
+    memory::write(db, &rows.run.job, &rows.run.business_date, &rows.memory).await?;
+    write_run(db, &run_id, &rows.run, &plan_digest(rows)).await
 }
 
 async fn write_run(
-    connection: &mut SqliteConnection,
+    db: &mut Db,
     run_id: &str,
     run: &RunRow,
     plan_digest: &str,
 ) -> anyhow::Result<()> {
-    sqlx::query(
-        "INSERT OR REPLACE INTO run (run_id, job, business_date, state, held_because, \
+    db::query(
+        "INSERT INTO run (run_id, job, business_date, state, held_because, \
          config_digest, input_digest, plan_digest, seed, version, counts) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
     )
     .bind(run_id)
     .bind(&run.job)
@@ -163,7 +158,7 @@ async fn write_run(
     .bind(run.seed)
     .bind(&run.version)
     .bind(&run.counts)
-    .execute(connection)
+    .execute(db)
     .await?;
     Ok(())
 }
@@ -176,15 +171,11 @@ macro_rules! row {
     }};
 }
 
-async fn write_forecasts(
-    connection: &mut SqliteConnection,
-    run_id: &Arc<str>,
-    rows: &RunRows,
-) -> anyhow::Result<()> {
-    let insert = "INSERT INTO forecast_series (run_id, item_id, location_id, demand_class, model, \
+async fn write_forecasts(db: &mut Db, run_id: &Arc<str>, rows: &RunRows) -> anyhow::Result<()> {
+    let insert = "forecast_series (run_id, item_id, location_id, demand_class, model, \
                   runner_up, margin, history_days, censored_days, daily_mean, dispersion, \
-                  correlation, components) VALUES";
-    let mut bulk = Bulk::new(connection, insert, 13);
+                  correlation, components)";
+    let mut bulk = Bulk::new(db, insert, 13);
     for series in &rows.forecast_series {
         row!(
             bulk,
@@ -205,9 +196,9 @@ async fn write_forecasts(
     }
     bulk.finish().await?;
 
-    let insert = "INSERT INTO forecast (run_id, item_id, location_id, date, mean, q01, q05, q10, \
-                  q25, q50, q75, q90, q95, q99) VALUES";
-    let mut bulk = Bulk::new(connection, insert, 14);
+    let insert = "forecast (run_id, item_id, location_id, date, mean, q01, q05, q10, \
+                  q25, q50, q75, q90, q95, q99)";
+    let mut bulk = Bulk::new(db, insert, 14);
     for forecast in &rows.forecasts {
         bulk.push(run_id.clone())?;
         bulk.push(forecast.item_id.clone())?;
@@ -224,13 +215,13 @@ async fn write_forecasts(
 }
 
 async fn write_effects(
-    connection: &mut SqliteConnection,
+    db: &mut Db,
     run_id: &Arc<str>,
     effects: &[EffectRow],
 ) -> anyhow::Result<()> {
-    let insert = "INSERT INTO effect (run_id, category, regressor, log_effect, low, high, days, \
-                  items, occurrences) VALUES";
-    let mut bulk = Bulk::new(connection, insert, 9);
+    let insert = "effect (run_id, category, regressor, log_effect, low, high, days, \
+                  items, occurrences)";
+    let mut bulk = Bulk::new(db, insert, 9);
     for row in effects {
         row!(
             bulk,
@@ -249,16 +240,12 @@ async fn write_effects(
     Ok(())
 }
 
-async fn write_lines(
-    connection: &mut SqliteConnection,
-    run_id: &Arc<str>,
-    lines: &[LineRow],
-) -> anyhow::Result<()> {
-    let insert = "INSERT INTO reorder_line (run_id, line_key, kind, state, item_id, supplier_id, \
+async fn write_lines(db: &mut Db, run_id: &Arc<str>, lines: &[LineRow]) -> anyhow::Result<()> {
+    let insert = "reorder_line (run_id, line_key, kind, state, item_id, supplier_id, \
                   source_location_id, location_id, qty, order_qty, order_uom, unit_cost_minor, \
                   currency, order_on, expected_on, need_on, priority, expected_value_minor, \
-                  reason, held_because) VALUES";
-    let mut bulk = Bulk::new(connection, insert, 20);
+                  reason, held_because)";
+    let mut bulk = Bulk::new(db, insert, 20);
     for line in lines {
         row!(
             bulk,
@@ -288,13 +275,9 @@ async fn write_lines(
     Ok(())
 }
 
-async fn write_suggestions(
-    connection: &mut SqliteConnection,
-    run_id: &Arc<str>,
-    rows: &RunRows,
-) -> anyhow::Result<()> {
-    let insert = "INSERT INTO stock_projection (run_id, item_id, location_id, projection) VALUES";
-    let mut bulk = Bulk::new(connection, insert, 4);
+async fn write_suggestions(db: &mut Db, run_id: &Arc<str>, rows: &RunRows) -> anyhow::Result<()> {
+    let insert = "stock_projection (run_id, item_id, location_id, projection)";
+    let mut bulk = Bulk::new(db, insert, 4);
     for row in &rows.projections {
         row!(
             bulk,
@@ -306,9 +289,9 @@ async fn write_suggestions(
     }
     bulk.finish().await?;
 
-    let insert = "INSERT INTO production_suggestion (run_id, item_id, location_id, qty, start_on, \
-                  ready_on, sell_all_probability, expected_value_minor, reason) VALUES";
-    let mut bulk = Bulk::new(connection, insert, 9);
+    let insert = "production_suggestion (run_id, item_id, location_id, qty, start_on, \
+                  ready_on, sell_all_probability, expected_value_minor, reason)";
+    let mut bulk = Bulk::new(db, insert, 9);
     for row in &rows.productions {
         row!(
             bulk,
@@ -327,14 +310,10 @@ async fn write_suggestions(
     Ok(())
 }
 
-async fn write_findings(
-    connection: &mut SqliteConnection,
-    run_id: &Arc<str>,
-    rows: &RunRows,
-) -> anyhow::Result<()> {
-    let insert = "INSERT INTO finding (run_id, finding_no, severity, code, item_id, location_id, \
-                  detail, occurrences) VALUES";
-    let mut bulk = Bulk::new(connection, insert, 8);
+async fn write_findings(db: &mut Db, run_id: &Arc<str>, rows: &RunRows) -> anyhow::Result<()> {
+    let insert = "finding (run_id, finding_no, severity, code, item_id, location_id, \
+                  detail, occurrences)";
+    let mut bulk = Bulk::new(db, insert, 8);
     for (finding_no, finding) in (1_i64..).zip(&rows.findings) {
         row!(
             bulk,
@@ -352,14 +331,9 @@ async fn write_findings(
     Ok(())
 }
 
-async fn write_measures(
-    connection: &mut SqliteConnection,
-    run_id: &Arc<str>,
-    rows: &RunRows,
-) -> anyhow::Result<()> {
-    let insert =
-        "INSERT INTO segment (run_id, item_id, location_id, abc, xyz, role, quadrant) VALUES";
-    let mut bulk = Bulk::new(connection, insert, 7);
+async fn write_measures(db: &mut Db, run_id: &Arc<str>, rows: &RunRows) -> anyhow::Result<()> {
+    let insert = "segment (run_id, item_id, location_id, abc, xyz, role, quadrant)";
+    let mut bulk = Bulk::new(db, insert, 7);
     for row in &rows.segments {
         row!(
             bulk,
@@ -374,17 +348,17 @@ async fn write_measures(
     }
     bulk.finish().await?;
 
-    let insert = "INSERT INTO kpi (run_id, name, scope, scope_id, value, unit) VALUES";
-    let mut bulk = Bulk::new(connection, insert, 6);
+    let insert = "kpi (run_id, name, scope, scope_id, value, unit)";
+    let mut bulk = Bulk::new(db, insert, 6);
     for row in &rows.kpis {
         let scope_id = row.scope_id.as_str();
         row!(bulk, run_id.clone(), row.name, row.scope, scope_id, row.value, row.unit);
     }
     bulk.finish().await?;
 
-    let insert = "INSERT INTO backtest_score (run_id, demand_class, model, series, wape, bias, \
-                  pinball, coverage90) VALUES";
-    let mut bulk = Bulk::new(connection, insert, 8);
+    let insert = "backtest_score (run_id, demand_class, model, series, wape, bias, \
+                  pinball, coverage90)";
+    let mut bulk = Bulk::new(db, insert, 8);
     for row in &rows.scores {
         row!(
             bulk,

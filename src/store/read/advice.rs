@@ -1,7 +1,8 @@
 //! What a plan advises beside its lines: open orders, stock that should go, limits.
 
+use crate::store::db::{self, Db};
 use serde::Serialize;
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::FromRow;
 
 /// Advice on one open order.
 #[derive(Clone, Debug, PartialEq, Serialize, FromRow)]
@@ -71,15 +72,15 @@ pub struct Place<'a> {
 
 /// Advice on open orders, the most valuable first; `None` for all places.
 pub async fn exceptions(
-    db: &mut SqliteConnection,
+    db: &mut Db,
     run_id: &str,
     place: Option<Place<'_>>,
 ) -> sqlx::Result<Vec<OrderException>> {
-    sqlx::query_as(
+    db::query_as(
         "SELECT e.*, coalesce(i.name, '') AS item_name, \
            coalesce(i.qty_decimals, 0) AS qty_decimals, coalesce(i.base_uom, 'each') AS base_uom \
          FROM order_exception e LEFT JOIN item i ON i.item_id = e.item_id \
-         WHERE e.run_id = ?1 AND (?2 IS NULL OR (e.item_id = ?2 AND e.location_id = ?3)) \
+         WHERE e.run_id = $1 AND ($2 IS NULL OR (e.item_id = $2 AND e.location_id = $3)) \
          ORDER BY e.value_minor DESC, e.item_id, e.location_id, e.po_id, e.line_no",
     )
     .bind(run_id)
@@ -91,15 +92,15 @@ pub async fn exceptions(
 
 /// Stock that should go, the most valuable first; `None` for all places.
 pub async fn exits(
-    db: &mut SqliteConnection,
+    db: &mut Db,
     run_id: &str,
     place: Option<Place<'_>>,
 ) -> sqlx::Result<Vec<StockExit>> {
-    sqlx::query_as(
+    db::query_as(
         "SELECT e.*, coalesce(i.name, '') AS item_name, \
            coalesce(i.qty_decimals, 0) AS qty_decimals, coalesce(i.base_uom, 'each') AS base_uom \
          FROM stock_exit e LEFT JOIN item i ON i.item_id = e.item_id \
-         WHERE e.run_id = ?1 AND (?2 IS NULL OR (e.item_id = ?2 AND e.location_id = ?3)) \
+         WHERE e.run_id = $1 AND ($2 IS NULL OR (e.item_id = $2 AND e.location_id = $3)) \
          ORDER BY e.value_minor DESC, e.item_id, e.location_id",
     )
     .bind(run_id)
@@ -110,10 +111,10 @@ pub async fn exits(
 }
 
 /// Limits of the run, in stored order.
-pub async fn limits(db: &mut SqliteConnection, run_id: &str) -> sqlx::Result<Vec<PlanLimit>> {
-    sqlx::query_as(
+pub async fn limits(db: &mut Db, run_id: &str) -> sqlx::Result<Vec<PlanLimit>> {
+    db::query_as(
         "SELECT name, scope, unit, amount, wanted, used, price FROM plan_limit \
-         WHERE run_id = ? ORDER BY limit_no",
+         WHERE run_id = $1 ORDER BY limit_no",
     )
     .bind(run_id)
     .fetch_all(db)

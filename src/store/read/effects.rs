@@ -1,16 +1,16 @@
 //! What a run's regression learned.
 
+use crate::store::db::{self, Db};
 use granary_models::backtest::panel::EffectRow;
-use sqlx::{Row, SqliteConnection};
 
 /// By category and regressor; none where no regression took part in the run.
-pub async fn effects(db: &mut SqliteConnection, run_id: &str) -> sqlx::Result<Vec<EffectRow>> {
-    let rows = sqlx::query(
+pub async fn effects(db: &mut Db, run_id: &str) -> sqlx::Result<Vec<EffectRow>> {
+    let rows = db::query(
         "SELECT category, regressor, log_effect, low, high, days, items, occurrences FROM effect \
-         WHERE run_id = ? ORDER BY category, regressor",
+         WHERE run_id = $1 ORDER BY category, regressor",
     )
     .bind(run_id)
-    .fetch_all(db)
+    .rows(db)
     .await?;
     rows.iter()
         .map(|row| {

@@ -2,9 +2,10 @@
 
 use granary_models::policy::reason::role;
 use serde::{Deserialize, Serialize};
-use sqlx::{FromRow, QueryBuilder, Sqlite, SqliteConnection};
+use sqlx::{AssertSqlSafe, FromRow};
 
 use super::{UNITS_PER_BASE, contains_pattern};
+use crate::store::db::{self, Bind, Db, Query, Readable, Value};
 
 /// One order line with the names of what it is about. Its reason is read apart: it is long.
 #[derive(Clone, Debug, PartialEq, Serialize, FromRow)]
@@ -169,8 +170,8 @@ impl LineQuery {
         LineQuery { run_id: run_id.to_owned(), ..LineQuery::default() }
     }
 
-    fn push_conditions(&self, query: &mut QueryBuilder<Sqlite>) {
-        query.push(" WHERE l.run_id = ").push_bind(self.run_id.clone());
+    fn push_conditions(&self, query: &mut Made) {
+        query.push(" WHERE l.run_id = ").push_bind(self.run_id.as_str());
         let equal = [
             ("l.kind", &self.kind),
             ("l.state", &self.state),
@@ -182,11 +183,11 @@ impl LineQuery {
         ];
         for (column, wanted) in equal {
             if let Some(wanted) = wanted {
-                query.push(" AND ").push(column).push(" = ").push_bind(wanted.clone());
+                query.push(" AND ").push(column).push(" = ").push_bind(wanted);
             }
         }
         if let Some(text) = self.text.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
-            let pattern = contains_pattern(text);
+            let pattern = contains_pattern(&text.to_lowercase());
             let columns = [
                 "l.item_id",
                 "i.name",
@@ -197,11 +198,40 @@ impl LineQuery {
                 "l.source_location_id",
             ];
             for (n, column) in columns.into_iter().enumerate() {
-                query.push(if n == 0 { " AND (" } else { " OR " }).push(column).push(" LIKE ");
-                query.push_bind(pattern.clone()).push(" ESCAPE '\\'");
+                let or = if n == 0 { " AND (" } else { " OR " };
+                query.push(or).push("lower(").push(column).push(") LIKE ");
+                query.push_bind(pattern.as_str()).push(" ESCAPE '\\'");
             }
             query.push(")");
         }
+    }
+}
+
+/// A statement that is put together; its values stand apart from its text.
+struct Made {
+    sql: String,
+    values: Vec<Value>,
+}
+
+impl Made {
+    fn new(sql: &str) -> Made {
+        Made { sql: sql.to_owned(), values: Vec::new() }
+    }
+
+    fn push(&mut self, sql: &str) -> &mut Made {
+        self.sql.push_str(sql);
+        self
+    }
+
+    fn push_bind(&mut self, value: impl Bind) -> &mut Made {
+        self.values.push(value.value());
+        self.sql.push_str(&format!("${}", self.values.len()));
+        self
+    }
+
+    fn of<T: Readable>(self) -> Query<T> {
+        let query = db::query_as(AssertSqlSafe(self.sql));
+        self.values.into_iter().fold(query, Query::bind)
     }
 }
 
@@ -213,12 +243,12 @@ const JOINS: &str = " FROM reorder_line l \
 /// Quantity times unit cost, in minor units, rounded half up.
 fn value_minor() -> String {
     format!(
-        "CAST((l.qty * l.unit_cost_minor + ({UNITS_PER_BASE}) / 2) / ({UNITS_PER_BASE}) AS INTEGER)"
+        "CAST((l.qty * l.unit_cost_minor + ({UNITS_PER_BASE}) / 2) / ({UNITS_PER_BASE}) AS BIGINT)"
     )
 }
 
-pub async fn lines(db: &mut SqliteConnection, wanted: &LineQuery) -> sqlx::Result<Vec<Line>> {
-    let mut query = QueryBuilder::<Sqlite>::new(
+pub async fn lines(db: &mut Db, wanted: &LineQuery) -> sqlx::Result<Vec<Line>> {
+    let mut query = Made::new(
         "SELECT l.run_id, l.line_key, l.kind, l.state, l.held_because, l.item_id, \
          coalesce(i.name, '') AS item_name, l.location_id, coalesce(p.name, '') AS location_name, \
          l.supplier_id, coalesce(s.name, '') AS supplier_name, l.source_location_id, l.qty, \
@@ -226,30 +256,27 @@ pub async fn lines(db: &mut SqliteConnection, wanted: &LineQuery) -> sqlx::Resul
          l.order_qty, l.order_uom, l.unit_cost_minor, l.currency, l.order_on, l.expected_on, \
          l.need_on, l.priority, l.expected_value_minor, ",
     );
-    query.push(value_minor()).push(" AS value_minor").push(JOINS);
+    query.push(&value_minor()).push(" AS value_minor").push(JOINS);
     wanted.push_conditions(&mut query);
     let order = wanted.sort.column().replace("units_per_base", UNITS_PER_BASE);
-    query.push(" ORDER BY ").push(order).push(if wanted.descending { " DESC" } else { "" });
+    query.push(" ORDER BY ").push(&order).push(if wanted.descending { " DESC" } else { "" });
     // The key last: pages of equal values must not show one line twice and another never.
-    query.push(", l.priority, l.line_key LIMIT ").push_bind(wanted.limit.unwrap_or(-1));
+    query.push(", l.priority, l.line_key LIMIT ").push_bind(wanted.limit.unwrap_or(i64::MAX));
     query.push(" OFFSET ").push_bind(wanted.offset);
-    query.build_query_as().fetch_all(db).await
+    query.of().fetch_all(db).await
 }
 
-pub async fn count_lines(db: &mut SqliteConnection, wanted: &LineQuery) -> sqlx::Result<i64> {
-    let mut query = QueryBuilder::<Sqlite>::new("SELECT count(*)");
+pub async fn count_lines(db: &mut Db, wanted: &LineQuery) -> sqlx::Result<i64> {
+    let mut query = Made::new("SELECT count(*)");
     query.push(JOINS);
     wanted.push_conditions(&mut query);
-    query.build_query_scalar().fetch_one(db).await
+    let (lines,) = query.of().fetch_one(db).await?;
+    Ok(lines)
 }
 
 /// The stored reason of one line, JSON.
-pub async fn reason(
-    db: &mut SqliteConnection,
-    run_id: &str,
-    line_key: &str,
-) -> sqlx::Result<Option<String>> {
-    sqlx::query_scalar("SELECT reason FROM reorder_line WHERE run_id = ? AND line_key = ?")
+pub async fn reason(db: &mut Db, run_id: &str, line_key: &str) -> sqlx::Result<Option<String>> {
+    db::query_scalar("SELECT reason FROM reorder_line WHERE run_id = $1 AND line_key = $2")
         .bind(run_id)
         .bind(line_key)
         .fetch_optional(db)
@@ -269,21 +296,21 @@ pub struct Total {
 }
 
 /// The whole plan added up, by kind, state, code and currency.
-pub async fn totals(db: &mut SqliteConnection, run_id: &str) -> sqlx::Result<Vec<Total>> {
-    let mut query = QueryBuilder::<Sqlite>::new(
+pub async fn totals(db: &mut Db, run_id: &str) -> sqlx::Result<Vec<Total>> {
+    let mut query = Made::new(
         "SELECT l.kind, l.state, l.held_because, l.currency, count(*) AS lines, \
-         sum(l.expected_value_minor) AS expected_value_minor, sum(",
+         CAST(sum(l.expected_value_minor) AS BIGINT) AS expected_value_minor, CAST(sum(",
     );
-    query.push(value_minor()).push(
-        ") AS value_minor FROM reorder_line l LEFT JOIN item i ON i.item_id = l.item_id \
+    query.push(&value_minor()).push(
+        ") AS BIGINT) AS value_minor FROM reorder_line l LEFT JOIN item i ON i.item_id = l.item_id \
          WHERE l.run_id = ",
     );
-    query.push_bind(run_id.to_owned());
+    query.push_bind(run_id);
     query.push(
         " GROUP BY l.kind, l.state, l.held_because, l.currency \
          ORDER BY l.kind, l.state, l.held_because, l.currency",
     );
-    query.build_query_as().fetch_all(db).await
+    query.of().fetch_all(db).await
 }
 
 /// The currency of most of the plan's lines; empty without lines.
@@ -303,22 +330,24 @@ pub struct Choice {
     pub lines: i64,
 }
 
-pub async fn suppliers(db: &mut SqliteConnection, run_id: &str) -> sqlx::Result<Vec<Choice>> {
-    sqlx::query_as(
+pub async fn suppliers(db: &mut Db, run_id: &str) -> sqlx::Result<Vec<Choice>> {
+    db::query_as(
         "SELECT l.supplier_id AS value, coalesce(s.name, '') AS name, count(*) AS lines \
          FROM reorder_line l LEFT JOIN supplier s ON s.supplier_id = l.supplier_id \
-         WHERE l.run_id = ? AND l.supplier_id <> '' GROUP BY l.supplier_id ORDER BY l.supplier_id",
+         WHERE l.run_id = $1 AND l.supplier_id <> '' GROUP BY l.supplier_id, s.name \
+         ORDER BY l.supplier_id",
     )
     .bind(run_id)
     .fetch_all(db)
     .await
 }
 
-pub async fn locations(db: &mut SqliteConnection, run_id: &str) -> sqlx::Result<Vec<Choice>> {
-    sqlx::query_as(
+pub async fn locations(db: &mut Db, run_id: &str) -> sqlx::Result<Vec<Choice>> {
+    db::query_as(
         "SELECT l.location_id AS value, coalesce(p.name, '') AS name, count(*) AS lines \
          FROM reorder_line l LEFT JOIN location p ON p.location_id = l.location_id \
-         WHERE l.run_id = ? GROUP BY l.location_id ORDER BY l.location_id",
+         WHERE l.run_id = $1 GROUP BY l.location_id, p.name \
+         ORDER BY l.location_id",
     )
     .bind(run_id)
     .fetch_all(db)
@@ -336,16 +365,14 @@ pub struct FindingGroup {
 }
 
 /// Findings by code, errors first.
-pub async fn finding_groups(
-    db: &mut SqliteConnection,
-    run_id: &str,
-) -> sqlx::Result<Vec<FindingGroup>> {
-    sqlx::query_as(
+pub async fn finding_groups(db: &mut Db, run_id: &str) -> sqlx::Result<Vec<FindingGroup>> {
+    db::query_as(
         "SELECT g.severity, g.code, g.findings, g.occurrences, f.detail AS example \
-         FROM (SELECT severity, code, count(*) AS findings, sum(occurrences) AS occurrences, \
+         FROM (SELECT severity, code, count(*) AS findings, \
+                 CAST(sum(occurrences) AS BIGINT) AS occurrences, \
                  min(finding_no) AS first_no \
-               FROM finding WHERE run_id = ?1 GROUP BY severity, code) g \
-         JOIN finding f ON f.run_id = ?1 AND f.finding_no = g.first_no \
+               FROM finding WHERE run_id = $1 GROUP BY severity, code) g \
+         JOIN finding f ON f.run_id = $1 AND f.finding_no = g.first_no \
          ORDER BY CASE g.severity WHEN 'error' THEN 0 WHEN 'warning' THEN 1 ELSE 2 END, \
            g.occurrences DESC, g.code",
     )
@@ -367,16 +394,16 @@ pub struct FindingRow {
 
 /// Findings in stored order; `code` of `None` is all of them.
 pub async fn findings(
-    db: &mut SqliteConnection,
+    db: &mut Db,
     run_id: &str,
     code: Option<&str>,
     limit: i64,
     offset: i64,
 ) -> sqlx::Result<Vec<FindingRow>> {
-    sqlx::query_as(
+    db::query_as(
         "SELECT finding_no, severity, code, item_id, location_id, detail, occurrences \
-         FROM finding WHERE run_id = ?1 AND (?2 IS NULL OR code = ?2) \
-         ORDER BY finding_no LIMIT ?3 OFFSET ?4",
+         FROM finding WHERE run_id = $1 AND ($2 IS NULL OR code = $2) \
+         ORDER BY finding_no LIMIT $3 OFFSET $4",
     )
     .bind(run_id)
     .bind(code)
@@ -406,11 +433,11 @@ pub struct Production {
 
 /// What to make, the most valuable first; one item's with `item_id`.
 pub async fn production(
-    db: &mut SqliteConnection,
+    db: &mut Db,
     run_id: &str,
     item_id: Option<&str>,
 ) -> sqlx::Result<Vec<Production>> {
-    sqlx::query_as(
+    db::query_as(
         "SELECT p.run_id, p.item_id, coalesce(i.name, '') AS item_name, p.location_id, \
            coalesce(c.name, '') AS location_name, p.qty, \
            coalesce(i.qty_decimals, 0) AS qty_decimals, coalesce(i.base_uom, 'each') AS base_uom, \
@@ -418,7 +445,7 @@ pub async fn production(
            coalesce(i.currency, '') AS currency, p.reason \
          FROM production_suggestion p LEFT JOIN item i ON i.item_id = p.item_id \
          LEFT JOIN location c ON c.location_id = p.location_id \
-         WHERE p.run_id = ?1 AND (?2 IS NULL OR p.item_id = ?2) \
+         WHERE p.run_id = $1 AND ($2 IS NULL OR p.item_id = $2) \
          ORDER BY p.expected_value_minor DESC, p.item_id, p.location_id",
     )
     .bind(run_id)

@@ -1,6 +1,6 @@
 //! What people and programs read: queries of the output tables, as plain rows.
 //!
-//! Every function reads through one connection. Give it [`Store::snapshot`] when an answer is made
+//! Every function reads through one connection. Give it `Store::snapshot` when an answer is made
 //! of several queries: a re-run replaces a plan's rows in one transaction, and within a snapshot a
 //! reader sees all of the old plan or all of the new one.
 
@@ -10,17 +10,6 @@ pub mod lines;
 pub mod runs;
 pub mod series;
 pub mod sku;
-
-use sqlx::{Sqlite, Transaction};
-
-use super::Store;
-
-impl Store {
-    /// A read transaction: everything read through it belongs to one state of the database.
-    pub async fn snapshot(&self) -> sqlx::Result<Transaction<'static, Sqlite>> {
-        self.reader.begin().await
-    }
-}
 
 /// Smallest units in one base unit of the item that is joined as `i`.
 pub(super) const UNITS_PER_BASE: &str = "CASE coalesce(i.qty_decimals, 0) WHEN 0 THEN 1 WHEN 1 THEN 10 \

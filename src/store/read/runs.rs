@@ -1,8 +1,9 @@
 //! Runs, what the clock saw of them, and their figures.
 
+use crate::store::db::{self, Db};
 use granary_models::calendar::Day;
 use serde::Serialize;
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::FromRow;
 
 #[derive(Clone, Debug, PartialEq, Serialize, FromRow)]
 pub struct Run {
@@ -81,11 +82,11 @@ pub struct RunChoice {
 }
 
 /// The chosen run: a published one before a held one, the newest business date first.
-pub async fn find(db: &mut SqliteConnection, choice: &RunChoice) -> sqlx::Result<Option<Run>> {
-    sqlx::query_as(
+pub async fn find(db: &mut Db, choice: &RunChoice) -> sqlx::Result<Option<Run>> {
+    db::query_as(
         "SELECT * FROM run \
-         WHERE (?1 IS NULL OR run_id = ?1) AND (?2 IS NULL OR job = ?2) \
-           AND (?3 IS NULL OR business_date = ?3) \
+         WHERE ($1 IS NULL OR run_id = $1) AND ($2 IS NULL OR job = $2) \
+           AND ($3 IS NULL OR business_date = $3) \
          ORDER BY state = 'held', business_date DESC, job LIMIT 1",
     )
     .bind(&choice.run_id)
@@ -96,9 +97,9 @@ pub async fn find(db: &mut SqliteConnection, choice: &RunChoice) -> sqlx::Result
 }
 
 /// A held plan of the same job that is newer than, or of the same date as, the run being read.
-pub async fn held_beside(db: &mut SqliteConnection, run: &Run) -> sqlx::Result<Option<Run>> {
-    sqlx::query_as(
-        "SELECT * FROM run WHERE job = ? AND state = 'held' AND run_id <> ? AND business_date >= ? \
+pub async fn held_beside(db: &mut Db, run: &Run) -> sqlx::Result<Option<Run>> {
+    db::query_as(
+        "SELECT * FROM run WHERE job = $1 AND state = 'held' AND run_id <> $2 AND business_date >= $3 \
          ORDER BY business_date DESC LIMIT 1",
     )
     .bind(&run.job)
@@ -109,18 +110,14 @@ pub async fn held_beside(db: &mut SqliteConnection, run: &Run) -> sqlx::Result<O
 }
 
 /// The newest run of every job, published ones first, by job name.
-pub async fn newest_per_job(db: &mut SqliteConnection) -> sqlx::Result<Vec<Run>> {
-    sqlx::query_as("SELECT * FROM v_run_current ORDER BY job").fetch_all(db).await
+pub async fn newest_per_job(db: &mut Db) -> sqlx::Result<Vec<Run>> {
+    db::query_as("SELECT * FROM v_run_current ORDER BY job").fetch_all(db).await
 }
 
 /// The business dates of a job for which a run was stored, held ones too, oldest first.
-pub async fn dates_with_run(
-    db: &mut SqliteConnection,
-    job: &str,
-    from: Day,
-) -> sqlx::Result<Vec<String>> {
-    sqlx::query_scalar(
-        "SELECT DISTINCT business_date FROM run WHERE job = ? AND business_date >= ? \
+pub async fn dates_with_run(db: &mut Db, job: &str, from: Day) -> sqlx::Result<Vec<String>> {
+    db::query_scalar(
+        "SELECT DISTINCT business_date FROM run WHERE job = $1 AND business_date >= $2 \
          ORDER BY business_date",
     )
     .bind(job)
@@ -130,21 +127,17 @@ pub async fn dates_with_run(
 }
 
 /// The first business date that a job ever had a run for.
-pub async fn first_date(db: &mut SqliteConnection, job: &str) -> sqlx::Result<Option<String>> {
-    sqlx::query_scalar("SELECT min(business_date) FROM run WHERE job = ?")
+pub async fn first_date(db: &mut Db, job: &str) -> sqlx::Result<Option<String>> {
+    db::query_scalar("SELECT min(business_date) FROM run WHERE job = $1")
         .bind(job)
         .fetch_one(db)
         .await
 }
 
 /// Starts of a job for one business date, newest first.
-pub async fn attempts_of(
-    db: &mut SqliteConnection,
-    job: &str,
-    date: Day,
-) -> sqlx::Result<Vec<Attempt>> {
-    sqlx::query_as(
-        "SELECT * FROM run_attempt WHERE job = ? AND business_date = ? ORDER BY attempt_id DESC",
+pub async fn attempts_of(db: &mut Db, job: &str, date: Day) -> sqlx::Result<Vec<Attempt>> {
+    db::query_as(
+        "SELECT * FROM run_attempt WHERE job = $1 AND business_date = $2 ORDER BY attempt_id DESC",
     )
     .bind(job)
     .bind(date.to_string())
@@ -153,12 +146,8 @@ pub async fn attempts_of(
 }
 
 /// The last starts of a job, newest first.
-pub async fn last_attempts(
-    db: &mut SqliteConnection,
-    job: &str,
-    limit: i64,
-) -> sqlx::Result<Vec<Attempt>> {
-    sqlx::query_as("SELECT * FROM run_attempt WHERE job = ? ORDER BY attempt_id DESC LIMIT ?")
+pub async fn last_attempts(db: &mut Db, job: &str, limit: i64) -> sqlx::Result<Vec<Attempt>> {
+    db::query_as("SELECT * FROM run_attempt WHERE job = $1 ORDER BY attempt_id DESC LIMIT $2")
         .bind(job)
         .bind(limit)
         .fetch_all(db)
@@ -166,8 +155,8 @@ pub async fn last_attempts(
 }
 
 /// The newest start of every job that ended with a published plan.
-pub async fn last_successes(db: &mut SqliteConnection) -> sqlx::Result<Vec<Attempt>> {
-    sqlx::query_as(
+pub async fn last_successes(db: &mut Db) -> sqlx::Result<Vec<Attempt>> {
+    db::query_as(
         "SELECT a.* FROM run_attempt a JOIN \
          (SELECT max(attempt_id) AS attempt_id FROM run_attempt \
           WHERE outcome = 'published' GROUP BY job) newest USING (attempt_id) ORDER BY a.job",
@@ -176,9 +165,9 @@ pub async fn last_successes(db: &mut SqliteConnection) -> sqlx::Result<Vec<Attem
     .await
 }
 
-pub async fn kpis(db: &mut SqliteConnection, run_id: &str) -> sqlx::Result<Vec<Kpi>> {
-    sqlx::query_as(
-        "SELECT name, scope, scope_id, value, unit FROM kpi WHERE run_id = ? \
+pub async fn kpis(db: &mut Db, run_id: &str) -> sqlx::Result<Vec<Kpi>> {
+    db::query_as(
+        "SELECT name, scope, scope_id, value, unit FROM kpi WHERE run_id = $1 \
          ORDER BY scope, scope_id, name",
     )
     .bind(run_id)
@@ -186,10 +175,10 @@ pub async fn kpis(db: &mut SqliteConnection, run_id: &str) -> sqlx::Result<Vec<K
     .await
 }
 
-pub async fn scores(db: &mut SqliteConnection, run_id: &str) -> sqlx::Result<Vec<Score>> {
-    sqlx::query_as(
+pub async fn scores(db: &mut Db, run_id: &str) -> sqlx::Result<Vec<Score>> {
+    db::query_as(
         "SELECT demand_class, model, series, wape, bias, pinball, coverage90 \
-         FROM backtest_score WHERE run_id = ? \
+         FROM backtest_score WHERE run_id = $1 \
          ORDER BY demand_class <> 'all', demand_class, model <> 'chosen', pinball, model",
     )
     .bind(run_id)

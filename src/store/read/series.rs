@@ -1,7 +1,8 @@
 //! Long tables in pieces, and the ids there are: for exports and for "did you mean".
 
+use crate::store::db::{self, Db, Dialect};
 use serde::Serialize;
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::FromRow;
 
 #[derive(Clone, Debug, PartialEq, Serialize, FromRow)]
 pub struct ForecastRow {
@@ -28,15 +29,15 @@ impl ForecastRow {
 
 /// The next `limit` rows after a key, in key order. Each piece costs the same, however late.
 pub async fn forecast_after(
-    db: &mut SqliteConnection,
+    db: &mut Db,
     run_id: &str,
     after: &(String, String, String),
     limit: i64,
 ) -> sqlx::Result<Vec<ForecastRow>> {
-    sqlx::query_as(
+    db::query_as(
         "SELECT item_id, location_id, date, mean, q01, q05, q10, q25, q50, q75, q90, q95, q99 \
-         FROM forecast WHERE run_id = ? AND (item_id, location_id, date) > (?, ?, ?) \
-         ORDER BY item_id, location_id, date LIMIT ?",
+         FROM forecast WHERE run_id = $1 AND (item_id, location_id, date) > ($2, $3, $4) \
+         ORDER BY item_id, location_id, date LIMIT $5",
     )
     .bind(run_id)
     .bind(&after.0)
@@ -47,16 +48,16 @@ pub async fn forecast_after(
     .await
 }
 
-pub async fn count_forecast(db: &mut SqliteConnection, run_id: &str) -> sqlx::Result<i64> {
-    sqlx::query_scalar("SELECT count(*) FROM forecast WHERE run_id = ?")
+pub async fn count_forecast(db: &mut Db, run_id: &str) -> sqlx::Result<i64> {
+    db::query_scalar("SELECT count(*) FROM forecast WHERE run_id = $1")
         .bind(run_id)
         .fetch_one(db)
         .await
 }
 
 /// Ids and names of every item, by id.
-pub async fn item_names(db: &mut SqliteConnection) -> sqlx::Result<Vec<(String, String)>> {
-    sqlx::query_as(
+pub async fn item_names(db: &mut Db) -> sqlx::Result<Vec<(String, String)>> {
+    db::query_as(
         "SELECT item_id, name FROM item UNION \
          SELECT DISTINCT item_id, '' FROM forecast_series \
            WHERE item_id NOT IN (SELECT item_id FROM item) ORDER BY 1",
@@ -66,8 +67,8 @@ pub async fn item_names(db: &mut SqliteConnection) -> sqlx::Result<Vec<(String, 
 }
 
 /// Ids and names of every location, by id.
-pub async fn location_names(db: &mut SqliteConnection) -> sqlx::Result<Vec<(String, String)>> {
-    sqlx::query_as(
+pub async fn location_names(db: &mut Db) -> sqlx::Result<Vec<(String, String)>> {
+    db::query_as(
         "SELECT location_id, name FROM location UNION \
          SELECT DISTINCT location_id, '' FROM forecast_series \
            WHERE location_id NOT IN (SELECT location_id FROM location) ORDER BY 1",
@@ -78,12 +79,12 @@ pub async fn location_names(db: &mut SqliteConnection) -> sqlx::Result<Vec<(Stri
 
 /// Where a run forecasts an item.
 pub async fn locations_of_item(
-    db: &mut SqliteConnection,
+    db: &mut Db,
     run_id: &str,
     item_id: &str,
 ) -> sqlx::Result<Vec<String>> {
-    sqlx::query_scalar(
-        "SELECT location_id FROM forecast_series WHERE run_id = ? AND item_id = ? \
+    db::query_scalar(
+        "SELECT location_id FROM forecast_series WHERE run_id = $1 AND item_id = $2 \
          ORDER BY location_id",
     )
     .bind(run_id)
@@ -101,8 +102,8 @@ pub struct Freshness {
     pub last_stock_on: Option<String>,
 }
 
-pub async fn freshness(db: &mut SqliteConnection) -> sqlx::Result<Freshness> {
-    sqlx::query_as(
+pub async fn freshness(db: &mut Db) -> sqlx::Result<Freshness> {
+    db::query_as(
         "SELECT (SELECT count(*) FROM item) AS items, (SELECT count(*) FROM location) AS locations, \
            (SELECT max(date) FROM sales) AS last_sale_on, \
            (SELECT max(date) FROM stock) AS last_stock_on",
@@ -111,14 +112,17 @@ pub async fn freshness(db: &mut SqliteConnection) -> sqlx::Result<Freshness> {
     .await
 }
 
-/// SQLite's own check of its pages; `ok` or what is wrong.
-pub async fn quick_check(db: &mut SqliteConnection) -> sqlx::Result<String> {
-    sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(db).await
+/// SQLite's own check of its pages; `ok` or what is wrong. PostgreSQL checks pages as it reads them.
+pub async fn quick_check(db: &mut Db) -> sqlx::Result<String> {
+    match db.dialect() {
+        Dialect::Sqlite => db::query_scalar("PRAGMA quick_check(1)").fetch_one(db).await,
+        Dialect::Postgres => Ok("ok".to_owned()),
+    }
 }
 
 /// Applied migrations: version and whether each went through.
-pub async fn migrations(db: &mut SqliteConnection) -> sqlx::Result<Vec<(i64, bool)>> {
-    sqlx::query_as("SELECT version, success FROM _sqlx_migrations ORDER BY version")
+pub async fn migrations(db: &mut Db) -> sqlx::Result<Vec<(i64, bool)>> {
+    db::query_as("SELECT version, success FROM _sqlx_migrations ORDER BY version")
         .fetch_all(db)
         .await
 }

@@ -2,11 +2,12 @@
 
 use granary_models::calendar::Day;
 use serde::{Deserialize, Serialize};
-use sqlx::{FromRow, Row, SqliteConnection};
+use sqlx::FromRow;
 
 use super::advice::{self, OrderException, Place, StockExit};
 use super::lines::{self, FindingRow, Line, LineQuery, Production, Step};
 use super::runs::Run;
+use crate::store::db::{self, Db};
 use crate::store::split::{MeanParts, StoredSplit};
 
 /// Days of history that a reader is shown.
@@ -193,7 +194,7 @@ impl Sku {
 
 /// `None` when neither history nor plan knows this item at this location.
 pub async fn load(
-    db: &mut SqliteConnection,
+    db: &mut Db,
     run: &Run,
     item_id: &str,
     location_id: &str,
@@ -244,12 +245,13 @@ pub async fn load(
     Ok(if sku.says_nothing() { None } else { Some(sku) })
 }
 
+const ITEM: &str = "SELECT item_id, name, category, department, base_uom, qty_decimals, \
+     unit_cost_minor, unit_price_minor, currency, shelf_life_days, launched_on, status \
+     FROM item WHERE item_id = $1";
+
 /// The item's master data, or its id alone where there is none (a source without master data).
-async fn item(db: &mut SqliteConnection, item_id: &str) -> sqlx::Result<Item> {
-    let known = sqlx::query_as("SELECT * FROM item WHERE item_id = ?")
-        .bind(item_id)
-        .fetch_optional(db)
-        .await?;
+async fn item(db: &mut Db, item_id: &str) -> sqlx::Result<Item> {
+    let known = db::query_as(ITEM).bind(item_id).fetch_optional(db).await?;
     Ok(known.unwrap_or_else(|| Item {
         item_id: item_id.to_owned(),
         name: String::new(),
@@ -266,13 +268,12 @@ async fn item(db: &mut SqliteConnection, item_id: &str) -> sqlx::Result<Item> {
     }))
 }
 
-async fn location(db: &mut SqliteConnection, location_id: &str) -> sqlx::Result<Location> {
-    let known = sqlx::query_as(
-        "SELECT location_id, name, kind, region FROM location WHERE location_id = ?",
-    )
-    .bind(location_id)
-    .fetch_optional(db)
-    .await?;
+async fn location(db: &mut Db, location_id: &str) -> sqlx::Result<Location> {
+    let known =
+        db::query_as("SELECT location_id, name, kind, region FROM location WHERE location_id = $1")
+            .bind(location_id)
+            .fetch_optional(db)
+            .await?;
     Ok(known.unwrap_or_else(|| Location {
         location_id: location_id.to_owned(),
         name: String::new(),
@@ -282,18 +283,18 @@ async fn location(db: &mut SqliteConnection, location_id: &str) -> sqlx::Result<
 }
 
 async fn model(
-    db: &mut SqliteConnection,
+    db: &mut Db,
     run: &Run,
     item_id: &str,
     location_id: &str,
 ) -> sqlx::Result<Option<Model>> {
-    let row = sqlx::query(
-        "SELECT * FROM forecast_series WHERE run_id = ? AND item_id = ? AND location_id = ?",
+    let row = db::query(
+        "SELECT * FROM forecast_series WHERE run_id = $1 AND item_id = $2 AND location_id = $3",
     )
     .bind(&run.run_id)
     .bind(item_id)
     .bind(location_id)
-    .fetch_optional(db)
+    .optional_row(db)
     .await?;
     let Some(row) = row else { return Ok(None) };
     let components: String = row.try_get("components")?;
@@ -312,14 +313,14 @@ async fn model(
 }
 
 async fn segment(
-    db: &mut SqliteConnection,
+    db: &mut Db,
     run: &Run,
     item_id: &str,
     location_id: &str,
 ) -> sqlx::Result<Option<Segment>> {
-    sqlx::query_as(
+    db::query_as(
         "SELECT abc, xyz, role, quadrant FROM segment \
-         WHERE run_id = ? AND item_id = ? AND location_id = ?",
+         WHERE run_id = $1 AND item_id = $2 AND location_id = $3",
     )
     .bind(&run.run_id)
     .bind(item_id)
@@ -331,15 +332,15 @@ async fn segment(
 /// The last days before the business date, without gaps: a day without a row between the first and
 /// the last is a day on which nothing was sold.
 async fn history(
-    db: &mut SqliteConnection,
+    db: &mut Db,
     run: &Run,
     item_id: &str,
     location_id: &str,
 ) -> sqlx::Result<Vec<SaleDay>> {
     let Some(until) = run.date() else { return Ok(Vec::new()) };
-    let rows: Vec<SaleDay> = sqlx::query_as(
+    let rows: Vec<SaleDay> = db::query_as(
         "SELECT date, qty, promo_depth, available_fraction FROM sales \
-         WHERE item_id = ? AND location_id = ? AND date >= ? AND date < ? ORDER BY date",
+         WHERE item_id = $1 AND location_id = $2 AND date >= $3 AND date < $4 ORDER BY date",
     )
     .bind(item_id)
     .bind(location_id)
@@ -364,14 +365,14 @@ async fn history(
 }
 
 async fn forecast(
-    db: &mut SqliteConnection,
+    db: &mut Db,
     run: &Run,
     item_id: &str,
     location_id: &str,
 ) -> sqlx::Result<Vec<ForecastDay>> {
-    sqlx::query_as(
+    db::query_as(
         "SELECT date, mean, q01, q05, q10, q25, q50, q75, q90, q95, q99 FROM forecast \
-         WHERE run_id = ? AND item_id = ? AND location_id = ? ORDER BY date",
+         WHERE run_id = $1 AND item_id = $2 AND location_id = $3 ORDER BY date",
     )
     .bind(&run.run_id)
     .bind(item_id)
@@ -382,14 +383,14 @@ async fn forecast(
 
 /// The last count before the business date's selling begins.
 async fn stock(
-    db: &mut SqliteConnection,
+    db: &mut Db,
     run: &Run,
     item_id: &str,
     location_id: &str,
 ) -> sqlx::Result<Option<Stock>> {
-    sqlx::query_as(
+    db::query_as(
         "SELECT date, on_hand, reserved, backordered FROM stock \
-         WHERE item_id = ? AND location_id = ? AND date <= ? ORDER BY date DESC LIMIT 1",
+         WHERE item_id = $1 AND location_id = $2 AND date <= $3 ORDER BY date DESC LIMIT 1",
     )
     .bind(item_id)
     .bind(location_id)
@@ -399,14 +400,14 @@ async fn stock(
 }
 
 async fn open_orders(
-    db: &mut SqliteConnection,
+    db: &mut Db,
     item_id: &str,
     location_id: &str,
 ) -> sqlx::Result<Vec<OpenOrder>> {
-    sqlx::query_as(
+    db::query_as(
         "SELECT po_id, line_no, supplier_id, source_location_id, ordered_on, expected_on, \
-           max(qty - received_qty, 0) AS open_qty FROM purchase_order \
-         WHERE item_id = ? AND location_id = ? AND state = 'open' \
+           CASE WHEN qty > received_qty THEN qty - received_qty ELSE 0 END AS open_qty FROM purchase_order \
+         WHERE item_id = $1 AND location_id = $2 AND state = 'open' \
          ORDER BY expected_on IS NULL, expected_on, po_id, line_no",
     )
     .bind(item_id)
@@ -416,14 +417,14 @@ async fn open_orders(
 }
 
 async fn projection(
-    db: &mut SqliteConnection,
+    db: &mut Db,
     run: &Run,
     item_id: &str,
     location_id: &str,
 ) -> sqlx::Result<Option<Projection>> {
-    let json: Option<String> = sqlx::query_scalar(
+    let json: Option<String> = db::query_scalar(
         "SELECT projection FROM stock_projection \
-         WHERE run_id = ? AND item_id = ? AND location_id = ?",
+         WHERE run_id = $1 AND item_id = $2 AND location_id = $3",
     )
     .bind(&run.run_id)
     .bind(item_id)
@@ -434,14 +435,14 @@ async fn projection(
 }
 
 async fn findings(
-    db: &mut SqliteConnection,
+    db: &mut Db,
     run: &Run,
     item_id: &str,
     location_id: &str,
 ) -> sqlx::Result<Vec<FindingRow>> {
-    sqlx::query_as(
+    db::query_as(
         "SELECT finding_no, severity, code, item_id, location_id, detail, occurrences \
-         FROM finding WHERE run_id = ? AND item_id = ? AND location_id IN (?, '') \
+         FROM finding WHERE run_id = $1 AND item_id = $2 AND location_id IN ($3, '') \
          ORDER BY CASE severity WHEN 'error' THEN 0 WHEN 'warning' THEN 1 ELSE 2 END, finding_no",
     )
     .bind(&run.run_id)

@@ -102,7 +102,7 @@ async fn the_command_writes_every_line_and_says_how_many() {
     let out = fixture.folder.path().join("plan.csv");
     let run = Command::new(env!("CARGO_BIN_EXE_granary"))
         .arg("--db")
-        .arg(&fixture.store.path)
+        .arg(&fixture.address)
         .args(["export", "--format", "csv", "--out"])
         .arg(&out)
         .output()

@@ -1,7 +1,9 @@
 //! A plan of a few hundred lines in a temporary database.
 
-use granary::store::Store;
+use granary::store::{Store, db};
 use tempfile::TempDir;
+
+use crate::database;
 
 /// What a hostile upstream could call an item.
 pub const HOSTILE: &str = "<script>alert(\"x\")</script>";
@@ -11,12 +13,15 @@ pub const LINES: i64 = 260;
 pub struct Fixture {
     pub store: Store,
     pub folder: TempDir,
+    /// As `--db` takes it.
+    pub address: String,
 }
 
 pub async fn empty() -> Fixture {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let store = Store::open(&folder.path().join("granary.db")).await.expect("a new database");
-    Fixture { store, folder }
+    let address = database::address(folder.path()).await;
+    let store = database::open(&address).await;
+    Fixture { store, folder, address }
 }
 
 pub async fn with_plan() -> Fixture {
@@ -28,7 +33,7 @@ pub async fn with_plan() -> Fixture {
          'c', 'i', 'p', 1, '0', '{}')",
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 260) \
          INSERT INTO item (item_id, name, base_uom, qty_decimals, currency) \
-         SELECT printf('%05d', i), 'Item ' || i, 'kg', 3, 'CNY' FROM n",
+         SELECT substr('0000' || i, -5), 'Item ' || i, 'kg', 3, 'CNY' FROM n",
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 260) \
          INSERT INTO reorder_line SELECT 'nightly@2025-10-20', 'k/' || i, 'purchase', \
          CASE WHEN i % 50 = 0 THEN 'held' ELSE 'proposed' END, printf('%05d', i), 'V1', '', 'S1', \
@@ -51,15 +56,12 @@ pub async fn with_plan() -> Fixture {
          '{\"from\":\"2025-10-20\",\"p10\":[1,0],\"p50\":[2,1],\"p90\":[3,2],\
          \"p50_without\":[2,-1],\"receipts\":[[1,5]]}')",
     ] {
-        sqlx::query(statement).execute(&fixture.store.writer).await.expect(statement);
+        fixture.store.execute(db::query(statement)).await.expect(statement);
     }
     for (item, name) in [("00001", HOSTILE), ("00002", FORMULA)] {
-        sqlx::query("UPDATE item SET name = ? WHERE item_id = ?")
-            .bind(name)
-            .bind(item)
-            .execute(&fixture.store.writer)
-            .await
-            .expect("an item of the fixture");
+        let update = db::query("UPDATE item SET name = $1 WHERE item_id = $2");
+        let update = update.bind(name).bind(item);
+        fixture.store.execute(update).await.expect("an item of the fixture");
     }
     fixture
 }

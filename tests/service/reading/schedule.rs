@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use granary::config::Job;
 use granary::jobs::due::{Timetable, retry_at};
 use granary::schedule::{Runner, Scheduler};
+use granary::store::db;
 use granary::store::read::runs::Attempt;
 use granary_models::calendar::Day;
 
@@ -153,7 +154,7 @@ async fn ticks(panics: bool) -> (usize, usize) {
     scheduler.finish().await;
     let run = "INSERT INTO run VALUES ('clock@2025-10-20', 'clock', '2025-10-20', 'published', \
                '', '', '', '', 1, '', '{}')";
-    sqlx::query(run).execute(&fixture.store.writer).await.expect("a stored run");
+    fixture.store.execute(db::query(run)).await.expect("a stored run");
     assert_eq!(scheduler.tick(now).await.expect("a tick"), None, "once per business date");
     (runner.runs.load(Ordering::SeqCst), runner.most.load(Ordering::SeqCst))
 }

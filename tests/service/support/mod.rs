@@ -1,6 +1,9 @@
 //! A small demo retailer in a folder of its own, and what a plan looks like as text.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub mod database;
+pub mod postgres;
+
 use std::path::{Path, PathBuf};
 
 use granary::config::{Job, Table};
@@ -8,13 +11,13 @@ use granary::jobs::demo::{DemoConfig, write_demo};
 use granary::jobs::import::{ImportOptions, import_files};
 use granary::jobs::nightly::{self, RunOptions, RunOutcome};
 use granary::sources::Map;
-use granary::store::Store;
-use sqlx::{Column, Row, TypeInfo, ValueRef};
+use granary::store::{Store, db};
 
 pub struct Shop {
     pub folder: tempfile::TempDir,
     pub store: Store,
     pub config: DemoConfig,
+    address: String,
 }
 
 impl Shop {
@@ -22,7 +25,8 @@ impl Shop {
     pub async fn open(config: DemoConfig) -> Shop {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let manifest = write_demo(&config, folder.path(), |_| {}).expect("the demo is written");
-        let store = Store::open(&folder.path().join("granary.db")).await.expect("a database");
+        let address = database::address(folder.path()).await;
+        let store = database::open(&address).await;
         for group in manifest.files.chunk_by(|a, b| a.0 == b.0) {
             let table = Table::named(group[0].0).expect("an input table");
             let files: Vec<PathBuf> = group.iter().map(|(_, path)| path.clone()).collect();
@@ -38,7 +42,7 @@ impl Shop {
             .expect("the import runs");
             assert_eq!(report.refused, None, "{}", group[0].0);
         }
-        Shop { folder, store, config }
+        Shop { folder, store, config, address }
     }
 
     pub async fn night(&self, job: &Job, threads: usize) -> RunOutcome {
@@ -46,8 +50,9 @@ impl Shop {
         nightly::run(&self.store, job, self.config.business_date, &options).await.expect("a night")
     }
 
-    pub fn db(&self) -> PathBuf {
-        self.folder.path().join("granary.db")
+    /// As `--db` takes it.
+    pub fn db(&self) -> &str {
+        &self.address
     }
 }
 
@@ -82,29 +87,31 @@ pub async fn dump(store: &Store) -> String {
     let mut text = String::new();
     for table in PLAN_TABLES {
         let sql = format!("SELECT * FROM {table} ORDER BY 1, 2, 3, 4");
-        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
-            .fetch_all(&store.reader)
+        let rows = db::query(sqlx::AssertSqlSafe(sql))
+            .rows(&mut store.snapshot().await.expect("a snapshot"))
             .await
             .expect("a table of the plan");
         for row in rows {
             text.push_str(table);
-            for column in row.columns() {
-                let value = row.try_get_raw(column.ordinal()).expect("a column");
+            for value in row.values().expect("values") {
                 text.push('\t');
-                if value.is_null() {
-                    text.push_str("NULL");
-                } else {
-                    text.push_str(&match value.type_info().name() {
-                        "REAL" => row.get::<f64, _>(column.ordinal()).to_bits().to_string(),
-                        "INTEGER" => row.get::<i64, _>(column.ordinal()).to_string(),
-                        _ => row.get::<String, _>(column.ordinal()),
-                    });
-                }
+                text.push_str(&text_of(value));
             }
             text.push('\n');
         }
     }
     text
+}
+
+fn text_of(value: db::Value) -> String {
+    match value {
+        db::Value::Int(Some(value)) => value.to_string(),
+        db::Value::Real(Some(value)) => value.to_bits().to_string(),
+        db::Value::Text(Some(value)) => value.to_string(),
+        db::Value::Bool(Some(value)) => value.to_string(),
+        db::Value::Blob(Some(value)) => format!("{} bytes", value.len()),
+        _ => "NULL".to_owned(),
+    }
 }
 
 /// Fails with the first line that differs rather than with both plans in full.

@@ -1,22 +1,19 @@
 //! Writing a load: one transaction in which the books balance, or nothing.
 
+mod rows;
+
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 
 use anyhow::Context;
-use granary_models::calendar::Day;
-use sqlx::sqlite::SqliteArguments;
-use sqlx::{Arguments, AssertSqlSafe, Row, SqliteConnection};
+use sqlx::AssertSqlSafe;
 
 use crate::config::{
     Books, Dimension, Load, OnUnknown, Problem, RejectCode, Rejection, Symbols, TableLoad, Value,
 };
 
+use self::rows::Writer;
 use super::Store;
-
-/// SQLite takes 32,766 variables in a statement; more rows a statement than these gain nothing.
-const VARIABLES_MAX: usize = 32_766;
-const ROWS_PER_STATEMENT: usize = 500;
+use super::db::{self, Db};
 
 #[derive(Clone, Copy, Debug)]
 pub struct LoadOptions {
@@ -50,11 +47,15 @@ enum Fate {
 impl Store {
     /// Decimals of every item's quantities.
     pub async fn item_decimals(&self) -> anyhow::Result<HashMap<String, u32>> {
-        let rows = sqlx::query("SELECT item_id, qty_decimals FROM item")
-            .fetch_all(&self.reader)
+        let mut decimals = HashMap::new();
+        db::query("SELECT item_id, qty_decimals FROM item")
+            .each(&mut self.snapshot().await?, |row| {
+                decimals.insert(row.try_get(0)?, row.try_get(1)?);
+                Ok::<(), anyhow::Error>(())
+            })
             .await
             .context("cannot read the items")?;
-        Ok(rows.iter().map(|row| (row.get(0), row.get::<u32, _>(1))).collect())
+        Ok(decimals)
     }
 
     /// Writes a load in one transaction. Nothing is kept on a dry run, when a table's rejected
@@ -65,11 +66,8 @@ impl Store {
         options: LoadOptions,
         imported_at: &str,
     ) -> anyhow::Result<Loaded> {
-        let mut transaction = self
-            .writer
-            .begin_with("BEGIN IMMEDIATE")
-            .await
-            .context("cannot start the import's transaction")?;
+        let mut transaction =
+            self.write().await.context("cannot start the import's transaction")?;
         let mut loaded =
             Loaded { books: Vec::new(), rejections: Vec::new(), created: [0; 3], refused: None };
         let Load { symbols, files, tables, defaults, map_digest } = load;
@@ -94,10 +92,11 @@ impl Store {
         for (at, name) in names.iter().enumerate() {
             for (file, read) in files.iter().enumerate() {
                 let books = &loaded.books[at][file];
-                let batch_id: i64 = sqlx::query_scalar(
+                let batch_id = db::query_scalar::<i64>(
                     "INSERT INTO import_batch (imported_at, kind, file, file_digest, map_digest, \
                      rows_read, rows_loaded, rows_duplicate, rows_rejected, rows_replaced, \
-                     rows_written) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING batch_id",
+                     rows_written) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+                     RETURNING batch_id",
                 )
                 .bind(imported_at)
                 .bind(*name)
@@ -110,7 +109,7 @@ impl Store {
                 .bind(books.rejected as i64)
                 .bind(books.replaced as i64)
                 .bind(books.written as i64)
-                .fetch_one(&mut *transaction)
+                .fetch_one(&mut transaction)
                 .await
                 .context("cannot write the books")?;
                 let rejections = loaded.rejections[at].iter().filter(|r| r.file == file as u32);
@@ -118,12 +117,15 @@ impl Store {
             }
         }
         for (key, value) in &defaults {
-            sqlx::query("INSERT OR REPLACE INTO import_default (key, value) VALUES (?, ?)")
-                .bind(key)
-                .bind(value)
-                .execute(&mut *transaction)
-                .await
-                .context("cannot write the map's defaults")?;
+            db::query(
+                "INSERT INTO import_default (key, value) VALUES ($1, $2) \
+                 ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            )
+            .bind(key)
+            .bind(value)
+            .execute(&mut transaction)
+            .await
+            .context("cannot write the map's defaults")?;
         }
         transaction.commit().await.context("cannot commit the import")?;
         Ok(loaded)
@@ -155,15 +157,15 @@ fn verdict(names: &[&str], loaded: &Loaded, reject_limit: f64) -> Option<String>
 }
 
 async fn write_rejections(
-    connection: &mut SqliteConnection,
+    db: &mut Db,
     batch_id: i64,
     file: &str,
     rejections: impl Iterator<Item = &Rejection>,
 ) -> anyhow::Result<()> {
     for rejection in rejections {
-        sqlx::query(
+        db::query(
             "INSERT INTO import_rejection (batch_id, file, row_no, column_name, value, code, \
-             reason) VALUES (?, ?, ?, ?, ?, ?, ?)",
+             reason) VALUES ($1, $2, $3, $4, $5, $6, $7)",
         )
         .bind(batch_id)
         .bind(file)
@@ -172,7 +174,7 @@ async fn write_rejections(
         .bind(&rejection.problem.value)
         .bind(rejection.problem.code.as_str())
         .bind(&rejection.problem.reason)
-        .execute(&mut *connection)
+        .execute(db)
         .await
         .context("cannot write the rejections")?;
     }
@@ -180,30 +182,28 @@ async fn write_rejections(
 }
 
 async fn write_table(
-    connection: &mut SqliteConnection,
+    db: &mut Db,
     table: &mut TableLoad,
     symbols: &Symbols,
     defaults: &BTreeMap<&str, &str>,
     loaded: &mut Loaded,
 ) -> anyhow::Result<()> {
     let mut fates = vec![Fate::New; table.batch.len()];
-    check_references(connection, table, symbols, defaults, &mut fates, loaded).await?;
-    check_decimals(connection, table, symbols, &mut fates).await?;
+    check_references(db, table, symbols, defaults, &mut fates, loaded).await?;
+    check_decimals(db, table, symbols, &mut fates).await?;
     let name = table.batch.table.name;
     let exists = format!("SELECT EXISTS (SELECT 1 FROM {name})");
-    let old: bool = sqlx::query_scalar(AssertSqlSafe(exists)).fetch_one(&mut *connection).await?;
+    let old = db::query_scalar::<bool>(AssertSqlSafe(exists)).fetch_one(db).await?;
     let mut writer = Writer::new(table, symbols);
     if old {
-        compare(connection, &mut writer, &mut fates).await?;
+        let rows: Vec<u32> =
+            (0..fates.len() as u32).filter(|&row| fates[row as usize] == Fate::New).collect();
+        writer.compare(db, &rows, &mut fates).await?;
     }
     let rows: Vec<u32> = (0..fates.len() as u32)
         .filter(|&row| matches!(fates[row as usize], Fate::New | Fate::Replaces))
         .collect();
-    for chunk in rows.chunks(writer.rows_per_statement()) {
-        let sql = writer.upsert(chunk.len());
-        let arguments = writer.arguments(chunk)?;
-        sqlx::query_with(AssertSqlSafe(sql), arguments).execute(&mut *connection).await?;
-    }
+    writer.write(db, &rows, old).await?;
     for (row, fate) in fates.iter().enumerate() {
         let (batch, books) = (&table.batch, &mut table.books);
         batch.tally(row, |file, lines| {
@@ -227,7 +227,7 @@ async fn write_table(
 
 /// Rejects or creates what rows refer to and no table has.
 async fn check_references(
-    connection: &mut SqliteConnection,
+    db: &mut Db,
     table: &mut TableLoad,
     symbols: &Symbols,
     defaults: &BTreeMap<&str, &str>,
@@ -243,7 +243,7 @@ async fn check_references(
         if columns.is_empty() {
             continue;
         }
-        let mut known = known_keys(connection, dimension, symbols).await?;
+        let mut known = known_keys(db, dimension, symbols).await?;
         let mut unknown = Vec::new();
         for (row, fate) in fates.iter_mut().enumerate() {
             for &at in &columns {
@@ -268,7 +268,7 @@ async fn check_references(
             }
         }
         loaded.created[place] += unknown.len() as u64;
-        create(connection, dimension, &unknown, symbols, defaults).await?;
+        create(db, dimension, &unknown, symbols, defaults).await?;
     }
     Ok(())
 }
@@ -283,7 +283,7 @@ fn unknown_code(dimension: Dimension) -> RejectCode {
 
 /// By symbol: whether the dimension has it. The empty text refers to nothing and is always known.
 async fn known_keys(
-    connection: &mut SqliteConnection,
+    db: &mut Db,
     dimension: Dimension,
     symbols: &Symbols,
 ) -> anyhow::Result<Vec<bool>> {
@@ -292,17 +292,20 @@ async fn known_keys(
         known[empty as usize] = true;
     }
     let sql = format!("SELECT {0}_id FROM {0}", dimension.table());
-    for row in sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut *connection).await? {
-        if let Some(symbol) = symbols.find(row.get(0)) {
-            known[symbol as usize] = true;
-        }
-    }
+    db::query(AssertSqlSafe(sql))
+        .each(db, |row| {
+            if let Some(symbol) = symbols.find(row.text(0)?) {
+                known[symbol as usize] = true;
+            }
+            Ok::<(), sqlx::Error>(())
+        })
+        .await?;
     Ok(known)
 }
 
 /// Rows that hold a key and, for an item, the map's unit and decimals.
 async fn create(
-    connection: &mut SqliteConnection,
+    db: &mut Db,
     dimension: Dimension,
     keys: &[u32],
     symbols: &Symbols,
@@ -313,41 +316,40 @@ async fn create(
             Dimension::Item => {
                 let decimals: i64 =
                     defaults.get("qty_decimals").and_then(|text| text.parse().ok()).unwrap_or(0);
-                sqlx::query("INSERT INTO item (item_id, base_uom, qty_decimals) VALUES (?, ?, ?)")
+                db::query("INSERT INTO item (item_id, base_uom, qty_decimals) VALUES ($1, $2, $3)")
                     .bind(symbols.text(key))
                     .bind(defaults.get("base_uom").copied().unwrap_or("each"))
                     .bind(decimals)
             }
             Dimension::Location => {
-                sqlx::query("INSERT INTO location (location_id) VALUES (?)").bind(symbols.text(key))
+                db::query("INSERT INTO location (location_id) VALUES ($1)").bind(symbols.text(key))
             }
             Dimension::Supplier => {
-                sqlx::query("INSERT INTO supplier (supplier_id) VALUES (?)").bind(symbols.text(key))
+                db::query("INSERT INTO supplier (supplier_id) VALUES ($1)").bind(symbols.text(key))
             }
         };
-        query.execute(&mut *connection).await?;
+        query.execute(db).await?;
     }
     Ok(())
 }
 
 /// An item's decimals are the unit of its stored quantities; they may not change under them.
 async fn check_decimals(
-    connection: &mut SqliteConnection,
+    db: &mut Db,
     table: &mut TableLoad,
     symbols: &Symbols,
     fates: &mut [Fate],
 ) -> anyhow::Result<()> {
     let Some(at) = table.batch.position("qty_decimals") else { return Ok(()) };
-    let old: HashMap<String, i64> = sqlx::query(
+    let old: HashMap<String, i64> = db::query_as::<(String, i64)>(
         "SELECT item_id, qty_decimals FROM item WHERE EXISTS \
          (SELECT 1 FROM sales WHERE sales.item_id = item.item_id) OR EXISTS \
          (SELECT 1 FROM stock WHERE stock.item_id = item.item_id) OR EXISTS \
          (SELECT 1 FROM supply_terms WHERE supply_terms.item_id = item.item_id)",
     )
-    .fetch_all(&mut *connection)
+    .fetch_all(db)
     .await?
-    .iter()
-    .map(|row| (row.get(0), row.get(1)))
+    .into_iter()
     .collect();
     for (row, fate) in fates.iter_mut().enumerate() {
         let (Value::Symbol(item), Value::Int(new)) =
@@ -373,118 +375,4 @@ async fn check_decimals(
         }
     }
     Ok(())
-}
-
-/// Finds which keys the table has already, and whether with the same values.
-async fn compare(
-    connection: &mut SqliteConnection,
-    writer: &mut Writer<'_>,
-    fates: &mut [Fate],
-) -> anyhow::Result<()> {
-    let rows: Vec<u32> =
-        (0..fates.len() as u32).filter(|&row| fates[row as usize] == Fate::New).collect();
-    for chunk in rows.chunks(writer.rows_per_statement()) {
-        let sql = writer.lookup(chunk.len());
-        let arguments = writer.arguments(chunk)?;
-        let found =
-            sqlx::query_with(AssertSqlSafe(sql), arguments).fetch_all(&mut *connection).await?;
-        for row in found {
-            let (place, same): (i64, bool) = (row.get(0), row.get(1));
-            fates[chunk[place as usize] as usize] = if same { Fate::Same } else { Fate::Replaces };
-        }
-    }
-    Ok(())
-}
-
-/// Statements and arguments for one table's rows.
-struct Writer<'a> {
-    table: &'a TableLoad,
-    symbols: &'a Symbols,
-    columns: Vec<&'static str>,
-    /// Text of the days seen; there are few.
-    days: HashMap<i32, Arc<str>>,
-}
-
-impl<'a> Writer<'a> {
-    fn new(table: &'a TableLoad, symbols: &'a Symbols) -> Writer<'a> {
-        let batch = &table.batch;
-        let columns = batch.fields.iter().map(|&at| batch.table.columns[at].name).collect();
-        Writer { table, symbols, columns, days: HashMap::new() }
-    }
-
-    fn rows_per_statement(&self) -> usize {
-        ROWS_PER_STATEMENT.min(VARIABLES_MAX / self.columns.len())
-    }
-
-    fn upsert(&self, rows: usize) -> String {
-        let table = self.table.batch.table;
-        let key = self.columns[..table.key].join(", ");
-        let others = &self.columns[table.key..];
-        let row = format!("({})", vec!["?"; self.columns.len()].join(","));
-        let act = if others.is_empty() {
-            "NOTHING".to_owned()
-        } else {
-            let set: Vec<String> = others.iter().map(|c| format!("{c} = excluded.{c}")).collect();
-            format!("UPDATE SET {}", set.join(", "))
-        };
-        format!(
-            "INSERT INTO {} ({}) VALUES {} ON CONFLICT ({key}) DO {act}",
-            table.name,
-            self.columns.join(", "),
-            vec![row.as_str(); rows].join(",")
-        )
-    }
-
-    /// `(place in the chunk, whether the values are the same)` of each key that is there.
-    fn lookup(&self, rows: usize) -> String {
-        let table = self.table.batch.table;
-        let questions = vec!["?"; self.columns.len()].join(",");
-        let values: Vec<String> = (0..rows).map(|row| format!("({row},{questions})")).collect();
-        let join: Vec<String> =
-            self.columns[..table.key].iter().map(|c| format!("old.{c} = new.{c}")).collect();
-        let same: Vec<String> =
-            self.columns[table.key..].iter().map(|c| format!("old.{c} IS new.{c}")).collect();
-        format!(
-            "WITH new (place, {}) AS (VALUES {}) SELECT new.place, {} FROM new \
-             CROSS JOIN {} old WHERE {}",
-            self.columns.join(", "),
-            values.join(","),
-            if same.is_empty() { "TRUE".to_owned() } else { same.join(" AND ") },
-            table.name,
-            join.join(" AND ")
-        )
-    }
-
-    fn arguments(&mut self, rows: &[u32]) -> anyhow::Result<SqliteArguments> {
-        let mut arguments = SqliteArguments::default();
-        arguments.reserve(rows.len() * self.columns.len(), 0);
-        for &row in rows {
-            for column in &self.table.batch.columns {
-                let added = match column.get(row as usize) {
-                    Value::Null => arguments.add(None::<i64>),
-                    Value::Symbol(symbol) => arguments.add(self.symbols.shared(symbol)),
-                    Value::Day(day) => {
-                        let text = self
-                            .days
-                            .entry(day)
-                            .or_insert_with(|| Day(day).to_string().into())
-                            .clone();
-                        arguments.add(text)
-                    }
-                    Value::Stamp(at) => arguments.add(stamp_text(at)),
-                    Value::Int(value) => arguments.add(value),
-                    Value::Real(value) => arguments.add(value),
-                };
-                added.map_err(|error| anyhow::anyhow!("cannot bind a value: {error}"))?;
-            }
-        }
-        Ok(arguments)
-    }
-}
-
-fn stamp_text(at: i64) -> String {
-    match chrono::DateTime::from_timestamp(at, 0) {
-        Some(at) => at.format("%Y-%m-%dT%H:%M:%SZ").to_string(),
-        None => String::new(),
-    }
 }

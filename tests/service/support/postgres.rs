@@ -1,0 +1,196 @@
+//! A private PostgreSQL server: its own folder, its own socket, nobody else's data.
+//!
+//! It runs as an unprivileged user, since PostgreSQL refuses root, and ends with the test process
+//! however that ends: a shell holds the other end of a pipe and stops the server when it closes.
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use std::io::Read;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
+
+pub struct Server {
+    pub folder: PathBuf,
+    bin: PathBuf,
+    user: Option<(u32, u32)>,
+    /// The shell that stops the server when this process ends.
+    keeper: std::sync::Mutex<Option<Child>>,
+}
+
+/// Starts the server, waits for the pipe to close, stops it at once and removes its folder.
+const KEEPER: &str = r#"folder=$1; shift
+trap '' INT TERM HUP
+"$@" >"$folder/log" 2>&1 &
+cat >/dev/null
+kill -QUIT $! 2>/dev/null; wait $!
+[ "$KEEP_FOLDER" = 1 ] || rm -rf "$folder""#;
+
+impl Server {
+    /// One server for all tests of this process; `None` where PostgreSQL is not installed.
+    pub fn shared() -> Option<&'static Server> {
+        static SERVER: OnceLock<Option<Server>> = OnceLock::new();
+        SERVER.get_or_init(|| Server::start().ok()).as_ref()
+    }
+
+    /// A new server with a folder of its own.
+    pub fn start() -> Result<Server, String> {
+        let bin =
+            find_binaries().ok_or("PostgreSQL is not installed: apt-get install postgresql")?;
+        let user = unprivileged_user();
+        let folder = tempfile::Builder::new()
+            .prefix("granary-pg-")
+            .tempdir()
+            .map_err(|error| error.to_string())?
+            .keep();
+        if let Some((uid, gid)) = user {
+            std::os::unix::fs::chown(&folder, Some(uid), Some(gid))
+                .map_err(|error| error.to_string())?;
+        }
+        let server = Server { folder, bin, user, keeper: std::sync::Mutex::new(None) };
+        let made = server
+            .command("initdb")
+            .args(["--no-sync", "-A", "trust", "-E", "UTF8", "--locale=C", "-U", "granary", "-D"])
+            .arg(server.folder.join("data"))
+            .output()
+            .map_err(|error| error.to_string())?;
+        if !made.status.success() {
+            return Err(String::from_utf8_lossy(&made.stderr).into_owned());
+        }
+        server.launch()?;
+        Ok(server)
+    }
+
+    /// Starts the server's processes and waits until they answer.
+    pub fn launch(&self) -> Result<(), String> {
+        let mut shell = self.as_user(Command::new("sh"));
+        let child = shell
+            .args(["-c", KEEPER, "keeper"])
+            .arg(&self.folder)
+            .arg(self.bin.join("postgres"))
+            .arg("-D")
+            .arg(self.folder.join("data"))
+            .arg("-k")
+            .arg(&self.folder)
+            .args(["-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=200"])
+            .env("KEEP_FOLDER", "0")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|error| error.to_string())?;
+        *self.keeper.lock().expect("the keeper") = Some(child);
+        for _ in 0..600 {
+            let ready = self
+                .command("pg_isready")
+                .args(["-q", "-h"])
+                .arg(&self.folder)
+                .status()
+                .map_err(|error| error.to_string())?;
+            if ready.success() {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let mut log = String::new();
+        let _ = std::fs::File::open(self.folder.join("log"))
+            .and_then(|mut file| file.read_to_string(&mut log));
+        Err(format!("the server does not answer: {log}"))
+    }
+
+    /// `pg_ctl` with these arguments, for tests that stop and start the server.
+    pub fn control(&self, arguments: &[&str]) -> bool {
+        let status = self
+            .command("pg_ctl")
+            .arg("-D")
+            .arg(self.folder.join("data"))
+            .args(arguments)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        status.is_ok_and(|status| status.success())
+    }
+
+    /// The address of a database on this server.
+    pub fn address(&self, database: &str) -> String {
+        self.address_as("granary", database)
+    }
+
+    /// The same for another role.
+    pub fn address_as(&self, role: &str, database: &str) -> String {
+        let socket = self.folder.display().to_string().replace('/', "%2F");
+        format!("postgres://{role}@{socket}/{database}")
+    }
+
+    /// Makes an empty database and gives its address.
+    pub async fn create(&self, database: &str) -> String {
+        let options: PgConnectOptions =
+            self.address("postgres").parse().expect("the server's address");
+        let mut connection = options.connect().await.expect("the private server answers");
+        let sql = format!("CREATE DATABASE {database} TEMPLATE template0");
+        sqlx::query(AssertSqlSafe(sql)).execute(&mut connection).await.expect("a new database");
+        connection.close().await.expect("a calm goodbye");
+        self.address(database)
+    }
+
+    fn command(&self, program: &str) -> Command {
+        self.as_user(Command::new(self.bin.join(program)))
+    }
+
+    fn as_user(&self, mut command: Command) -> Command {
+        if let Some((uid, gid)) = self.user {
+            command.uid(uid).gid(gid);
+        }
+        command.current_dir(&self.folder).env("LC_ALL", "C");
+        command
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.keeper.lock().expect("the keeper").take() {
+            drop(child.stdin.take());
+            let _ = child.wait();
+        }
+    }
+}
+
+/// Debian keeps them out of the path, one folder a version.
+fn find_binaries() -> Option<PathBuf> {
+    let mut versions: Vec<(u32, PathBuf)> = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| {
+            let path = entry.ok()?.path();
+            let version: u32 = path.file_name()?.to_str()?.parse().ok()?;
+            let bin = path.join("bin");
+            (version >= 15 && bin.join("initdb").exists()).then_some((version, bin))
+        })
+        .collect();
+    versions.sort();
+    versions.pop().map(|(_, bin)| bin)
+}
+
+/// `None` where this process has no privileges to give up.
+fn unprivileged_user() -> Option<(u32, u32)> {
+    if !is_root() {
+        return None;
+    }
+    let users = std::fs::read_to_string("/etc/passwd").ok()?;
+    let of = |name: &str| {
+        let line = users.lines().find(|line| line.split(':').next() == Some(name))?;
+        let mut fields = line.split(':').skip(2);
+        Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+    };
+    of("postgres").or_else(|| of("nobody"))
+}
+
+fn is_root() -> bool {
+    std::os::unix::fs::MetadataExt::uid(
+        &std::fs::metadata(Path::new("/proc/self")).expect("this process"),
+    ) == 0
+}

@@ -1,6 +1,7 @@
 //! The command line: one file a command.
 
 mod backtest;
+mod backup;
 mod calendar;
 mod demo;
 mod doctor;
@@ -15,11 +16,13 @@ mod jobs;
 mod plan;
 mod policy;
 mod progress;
+mod purge;
 mod read;
 mod run;
 mod serve;
 mod simulate;
 mod text;
+mod token;
 mod what_if;
 
 use std::path::{Path, PathBuf};
@@ -106,6 +109,14 @@ enum Command {
     Export(export::ExportArgs),
     /// List the jobs, when they last ran and when they are due.
     Jobs(jobs::JobsArgs),
+    /// Copy an SQLite database while it is at work.
+    Backup(backup::BackupArgs),
+    /// Put a backup in the place of the database.
+    Restore(backup::RestoreArgs),
+    /// Remove what is older than a purge job's retention.
+    Purge(purge::PurgeArgs),
+    /// Make, list and revoke tokens of the API.
+    Token(token::TokenArgs),
     /// Check the database, the clock, the jobs and the freshness of the data.
     Doctor(doctor::DoctorArgs),
 }
@@ -129,9 +140,22 @@ impl Cli {
             Command::WhatIf(args) => what_if::run(global, args).await,
             Command::Export(args) => export::run(global, args).await,
             Command::Jobs(args) => jobs::run(global, args).await,
+            Command::Backup(args) => backup::run(global, args).await,
+            Command::Restore(args) => backup::restore(global, args).await,
+            Command::Purge(args) => purge::run(global, args).await,
+            Command::Token(args) => token::run(global, args).await,
             Command::Doctor(args) => doctor::run(global, args).await,
         }
     }
+}
+
+/// Who is at the keyboard, for the record: `GRANARY_ACTOR`, else the login name.
+fn person() -> String {
+    ["GRANARY_ACTOR", "USER", "LOGNAME"]
+        .into_iter()
+        .filter_map(|name| std::env::var(name).ok())
+        .find(|name| !name.trim().is_empty())
+        .unwrap_or_else(|| "someone at this machine".to_owned())
 }
 
 /// Prints an error with its causes on stderr and gives the exit code it stands for.

@@ -13,8 +13,8 @@ use crate::web::{self, App};
 
 #[derive(Args)]
 pub struct ServeArgs {
-    /// Address of the pages. There is no login: keep to this machine, or put a proxy with one
-    /// in front.
+    /// Address of the pages. On this machine anyone may read; elsewhere a token is needed, and TLS
+    /// is a proxy's work.
     #[arg(long, default_value = "127.0.0.1:8787", value_name = "ADDRESS:PORT")]
     listen: SocketAddr,
     /// Serve the pages only; run nothing.
@@ -37,7 +37,7 @@ pub async fn run(global: &Global, args: ServeArgs) -> anyhow::Result<Exit> {
         .with_context(|| format!("cannot listen on {}", args.listen))?;
     let address = listener.local_addr()?;
     if !address.ip().is_loopback() {
-        eprintln!("warning: whoever reaches {address} can read the plan; there is no login");
+        eprintln!("who reaches {address} needs a token: granary token create");
     }
     eprintln!("plan at http://{address}/ · Ctrl-C stops");
 

@@ -14,7 +14,7 @@ use granary_models::policy::order::Target;
 use granary_models::policy::projection::Shortage;
 use serde::{Deserialize, Deserializer};
 
-use super::{Exit, Refused, time_of_day};
+use super::{Exit, Refused, Retention, time_of_day};
 
 /// What a file in `jobs/` says. Unknown keys are refused, because a misspelt limit is no limit.
 #[derive(Clone, Debug, Deserialize)]
@@ -40,6 +40,9 @@ pub struct Job {
     /// Budgets and other limits that lines share.
     #[serde(default)]
     pub limits: PlanLimits,
+    /// Of a purge job: days that rows are kept, by table.
+    #[serde(default)]
+    pub retention: Retention,
     /// Of the file's text; kept with every run.
     #[serde(skip)]
     pub digest: String,
@@ -50,6 +53,8 @@ pub struct Job {
 pub enum JobKind {
     /// Pull, forecast, plan, gate, publish.
     Nightly,
+    /// Remove what is older than `[retention]` says.
+    Purge,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -370,6 +375,11 @@ impl Job {
         range("policy.dead_stock_days", f64::from(self.policy.dead_stock_days), 1.0, 3660.0)?;
         if let Some(time) = self.policy.release_at.as_deref().filter(|t| time_of_day(t).is_none()) {
             return Err(format!("policy.release_at is {time:?}, should be HH:MM"));
+        }
+        self.retention.check()?;
+        if (self.kind == JobKind::Purge) == self.retention.0.is_empty() {
+            let message = "[retention] belongs to jobs of the kind purge, and they need one";
+            return Err(message.to_owned());
         }
         self.limits.check().map_err(|error| format!("limits.{error}"))?;
         match self.policy.service {

@@ -1,14 +1,17 @@
 //! What a run is told: exit codes and job files; and the words that reading and writing share.
 
+mod access;
 mod batch;
 mod database;
 mod exit;
 mod forms;
 mod job;
 mod reject;
+mod retention;
 mod secret;
 mod tables;
 
+pub use access::{Actor, Operation, Role};
 pub use batch::{
     Batch, Books, FileRead, Load, OnUnknown, Origin, Symbols, TableLoad, Unknown, Value, Values,
 };
@@ -19,5 +22,6 @@ pub use job::{
     Defaults, ForecastSettings, Freshness, Job, JobKind, Overlap, Policy, Production, Schedule,
 };
 pub use reject::{Problem, RejectCode, Rejection};
+pub use retention::Retention;
 pub use secret::Secret;
 pub use tables::{ALL as ALL_TABLES, Column, Dimension, EVENT_KINDS, Form, Kind, Need, Table};

@@ -1,10 +1,12 @@
 //! What the service does: one file or folder per job, and what is due.
 
 pub mod backtest;
+pub mod backup;
 pub mod calendars;
 pub mod demo;
 pub mod due;
 pub mod events;
 pub mod import;
 pub mod nightly;
+pub mod purge;
 pub mod simulate;

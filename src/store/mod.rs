@@ -1,5 +1,6 @@
 //! The database: one writer, many readers, migrations.
 
+pub mod access;
 mod attempt;
 pub mod db;
 pub mod events;
@@ -7,6 +8,7 @@ pub mod inputs;
 mod load;
 pub mod memory;
 pub mod publish;
+pub mod purge;
 pub mod read;
 pub mod sales;
 pub mod split;
@@ -16,6 +18,7 @@ use std::path::{Path, PathBuf};
 use self::db::{Connected, Db, Pools};
 use crate::config::Database;
 
+pub use db::check_file;
 pub use load::{LoadOptions, Loaded};
 
 /// An open database with every migration applied.
@@ -64,6 +67,16 @@ impl Store {
     /// The file of an SQLite database.
     pub fn path(&self) -> Option<&Path> {
         self.path.as_deref()
+    }
+
+    /// Writes one state of an SQLite database to a new file.
+    pub async fn copy_to(&self, out: &Path) -> anyhow::Result<()> {
+        db::copy_to(&self.pools, out).await
+    }
+
+    /// Brings what lies in the log beside an SQLite file into the file; refused while others use it.
+    pub async fn fold_log(&self) -> anyhow::Result<()> {
+        db::fold_log(&self.pools).await
     }
 
     /// Ends every connection, after what they are doing.

@@ -2,6 +2,8 @@
 
 mod api;
 mod chart;
+mod guard;
+mod metrics;
 mod pages;
 mod params;
 mod render;
@@ -18,12 +20,12 @@ use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{MethodRouter, get, post};
 use minijinja::{Environment, context};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-use crate::config::Job;
+use crate::config::{Job, Operation};
 use crate::store::Store;
 use crate::store::db::Db;
 
@@ -43,24 +45,29 @@ pub struct App {
     templates: Arc<Environment<'static>>,
     /// Whose turn it is to ask what would be.
     questions: Arc<Semaphore>,
+    /// Whether only this machine can reach the server.
+    loopback: bool,
 }
 
 impl App {
     pub fn new(store: Store, jobs: BTreeMap<String, Job>) -> anyhow::Result<App> {
         let templates = render::environment().context("the page templates")?;
         let questions = Arc::new(Semaphore::new(1));
-        Ok(App { store, jobs: Arc::new(jobs), templates, questions })
+        Ok(App { store, jobs: Arc::new(jobs), templates, questions, loopback: false })
     }
 
     fn render(&self, template: &str, values: minijinja::Value) -> Result<Response, Failure> {
+        Ok(self.page(template, values)?.into_response())
+    }
+
+    fn page(&self, template: &str, values: minijinja::Value) -> Result<Html<String>, Failure> {
         let values = context! {
             version => env!("CARGO_PKG_VERSION"),
             css => stylesheet_address(),
             js => script_address(),
             ..values
         };
-        let page = self.templates.get_template(template)?.render(values)?;
-        Ok(Html(page).into_response())
+        Ok(Html(self.templates.get_template(template)?.render(values)?))
     }
 }
 
@@ -162,17 +169,26 @@ async fn from_this_machine(request: Request, next: Next) -> Response {
 }
 
 /// Every address of the service. `loopback` restricts it to readers on this machine.
-pub fn router(app: App, loopback: bool) -> Router {
+pub fn router(mut app: App, loopback: bool) -> Router {
+    app.loopback = loopback;
+    let guarded = |operation: Operation, handler: MethodRouter<App>| {
+        let gate = guard::Gate { app: app.clone(), operation, by_location: false };
+        handler.layer(middleware::from_fn_with_state(gate, guard::guard))
+    };
+    let read = |handler| guarded(Operation::ReadPlan, handler);
     let router = Router::new()
-        .route("/", get(pages::plan))
-        .route("/line/{line_key}", get(pages::line))
-        .route("/sku/{item_id}/{location_id}", get(pages::sku))
-        .route("/what-if/{item_id}/{location_id}", get(what_if::page))
-        .route("/findings", get(pages::findings))
-        .route("/jobs", get(pages::jobs))
+        .route("/", read(get(pages::plan)))
+        .route("/line/{line_key}", read(get(pages::line)))
+        .route("/sku/{item_id}/{location_id}", read(get(pages::sku)))
+        .route("/what-if/{item_id}/{location_id}", read(get(what_if::page)))
+        .route("/findings", read(get(pages::findings)))
+        .route("/jobs", guarded(Operation::ReadJobs, get(pages::jobs)))
+        .route("/metrics", guarded(Operation::ReadJobs, get(metrics::metrics)))
+        .route("/api/plan.json", read(get(api::plan)))
+        .route("/api/sku/{item_id}/{location_file}", read(get(api::sku)))
+        .route("/login", get(guard::login_form).post(guard::login))
+        .route("/logout", post(guard::logout))
         .route("/healthz", get(api::health))
-        .route("/api/plan.json", get(api::plan))
-        .route("/api/sku/{item_id}/{location_file}", get(api::sku))
         .route("/static/granary.css", get(stylesheet))
         .route("/static/granary.js", get(script))
         .fallback(pages::nothing_here)

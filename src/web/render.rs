@@ -7,7 +7,7 @@ use minijinja::{AutoEscape, Environment, Value};
 
 use crate::export::format;
 
-const TEMPLATES: [(&str, &str); 9] = [
+const TEMPLATES: [(&str, &str); 10] = [
     ("base.html", include_str!("templates/base.html")),
     ("plan.html", include_str!("templates/plan.html")),
     ("sku.html", include_str!("templates/sku.html")),
@@ -17,6 +17,7 @@ const TEMPLATES: [(&str, &str); 9] = [
     ("jobs.html", include_str!("templates/jobs.html")),
     ("empty.html", include_str!("templates/empty.html")),
     ("message.html", include_str!("templates/message.html")),
+    ("login.html", include_str!("templates/login.html")),
 ];
 
 /// The templates, parsed once. They are part of the program, so a fault in one is an error at the

@@ -302,9 +302,13 @@ fn the_program_survives_a_bomb() {
 /// The import's own description of the tables is the schema's.
 #[tokio::test]
 async fn tables_are_those_of_the_schema() {
+    if database::on_postgres() {
+        // Both databases' tables are made of the same files; SQLite tells of their keys in one line.
+        return;
+    }
     let shop = Shop::open().await;
     for table in &granary::config::ALL_TABLES {
-        let sql = "SELECT name, pk FROM pragma_table_info(?) ORDER BY name";
+        let sql = "SELECT name, pk FROM pragma_table_info($1) ORDER BY name";
         let schema: Vec<(String, i64)> = db::query_as(sql)
             .bind(table.name)
             .fetch_all(&mut shop.store.snapshot().await.expect("a snapshot"))

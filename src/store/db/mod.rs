@@ -10,6 +10,7 @@
 
 mod bulk;
 mod connect;
+mod copy;
 mod query;
 mod row;
 mod schema;
@@ -23,6 +24,9 @@ pub use query::{Query, Readable, query, query_as, query_scalar};
 pub use row::{Column, Row};
 pub use schema::migrator;
 pub use value::{Bind, Value};
+
+pub use copy::check_file;
+pub(super) use copy::{copy_to, fold_log};
 
 pub(super) use connect::{close, open_postgres, open_sqlite};
 

@@ -10,6 +10,7 @@ use anyhow::Context;
 use granary_models::backtest::panel::EffectRow;
 use granary_models::calendar::Day;
 use granary_models::plan::hysteresis::{Previous, PreviousLine, key_without_date};
+use sqlx::AssertSqlSafe;
 
 use super::Store;
 use super::db::{self, Bulk, Db};
@@ -21,22 +22,22 @@ pub use rows::{
     ProductionRow, ProjectionRow, RunRow, RunRows, ScoreRow, SegmentRow, StockExitRow,
 };
 
-/// Tables that hold rows of a run.
-const RUN_TABLES: [&str; 14] = [
-    "DELETE FROM run WHERE run_id = $1",
-    "DELETE FROM effect WHERE run_id = $1",
-    "DELETE FROM order_exception WHERE run_id = $1",
-    "DELETE FROM stock_exit WHERE run_id = $1",
-    "DELETE FROM plan_limit WHERE run_id = $1",
-    "DELETE FROM forecast_series WHERE run_id = $1",
-    "DELETE FROM forecast WHERE run_id = $1",
-    "DELETE FROM reorder_line WHERE run_id = $1",
-    "DELETE FROM stock_projection WHERE run_id = $1",
-    "DELETE FROM production_suggestion WHERE run_id = $1",
-    "DELETE FROM finding WHERE run_id = $1",
-    "DELETE FROM segment WHERE run_id = $1",
-    "DELETE FROM kpi WHERE run_id = $1",
-    "DELETE FROM backtest_score WHERE run_id = $1",
+/// Tables that hold rows of a run; each has a `run_id`.
+pub const RUN_TABLES: [&str; 14] = [
+    "run",
+    "effect",
+    "order_exception",
+    "stock_exit",
+    "plan_limit",
+    "forecast_series",
+    "forecast",
+    "reorder_line",
+    "stock_projection",
+    "production_suggestion",
+    "finding",
+    "segment",
+    "kpi",
+    "backtest_score",
 ];
 
 impl Store {
@@ -122,8 +123,9 @@ async fn check_fence(db: &mut Db, attempt_id: i64, run: &RunRow) -> anyhow::Resu
 
 async fn write(db: &mut Db, rows: &RunRows) -> anyhow::Result<()> {
     let run_id: Arc<str> = rows.run.run_id().into();
-    for delete in RUN_TABLES {
-        db::query(delete).bind(&*run_id).execute(db).await?;
+    for table in RUN_TABLES {
+        let delete = format!("DELETE FROM {table} WHERE run_id = $1");
+        db::query(AssertSqlSafe(delete)).bind(&*run_id).execute(db).await?;
     }
     write_forecasts(db, &run_id, rows).await?;
     write_effects(db, &run_id, &rows.effects).await?;

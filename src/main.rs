@@ -27,9 +27,15 @@ fn main() -> ExitCode {
     }
 }
 
-/// What the service did, on stderr; `GRANARY_LOG=debug` says more.
+/// What the service did, on stderr. `GRANARY_LOG=debug` says more; `GRANARY_LOG_FORMAT=json` makes each
+/// line an object with the run's job and date as fields.
 fn log_to_stderr() {
     let filter = EnvFilter::try_from_env("GRANARY_LOG")
         .unwrap_or_else(|_| EnvFilter::new("warn,granary=info,sqlx=error"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if std::env::var("GRANARY_LOG_FORMAT").is_ok_and(|format| format == "json") {
+        log.json().flatten_event(true).init();
+    } else {
+        log.init();
+    }
 }

@@ -13,11 +13,13 @@ mod export;
 mod export_rows;
 mod import;
 mod jobs;
+mod migrate;
 mod plan;
 mod policy;
 mod progress;
 mod purge;
 mod read;
+mod roles;
 mod run;
 mod serve;
 mod simulate;
@@ -115,6 +117,10 @@ enum Command {
     Restore(backup::RestoreArgs),
     /// Remove what is older than a purge job's retention.
     Purge(purge::PurgeArgs),
+    /// Show or make the roles of PostgreSQL.
+    Roles(roles::RolesArgs),
+    /// Bring the database's schema up to date, as the role that may.
+    Migrate(migrate::MigrateArgs),
     /// Make, list and revoke tokens of the API.
     Token(token::TokenArgs),
     /// Check the database, the clock, the jobs and the freshness of the data.
@@ -143,6 +149,8 @@ impl Cli {
             Command::Backup(args) => backup::run(global, args).await,
             Command::Restore(args) => backup::restore(global, args).await,
             Command::Purge(args) => purge::run(global, args).await,
+            Command::Roles(args) => roles::run(global, args).await,
+            Command::Migrate(args) => migrate::run(global, args).await,
             Command::Token(args) => token::run(global, args).await,
             Command::Doctor(args) => doctor::run(global, args).await,
         }

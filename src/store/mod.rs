@@ -10,6 +10,7 @@ pub mod memory;
 pub mod publish;
 pub mod purge;
 pub mod read;
+pub mod roles;
 pub mod sales;
 pub mod split;
 

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use anyhow::Context;
-use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqliteArguments;
+use sqlx::{AssertSqlSafe, Postgres, Transaction};
 
 use super::{Bind, Db, Inner, Value};
 
@@ -16,6 +16,8 @@ const VALUES_PER_STATEMENT: usize = 8192;
 const COPY_BYTES: usize = 1 << 20;
 /// The head of PostgreSQL's binary `COPY` format: signature, no flags, no extension.
 const COPY_HEAD: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+/// Where rows wait that may not be copied to their table.
+const STAGE: &str = "bulk_stage";
 const COPY_END: [u8; 2] = (-1_i16).to_be_bytes();
 
 /// Collects rows and writes them in pieces.
@@ -126,10 +128,28 @@ impl<'d> Bulk<'d> {
             (Inner::Postgres(transaction), Pending::Postgres(bytes)) => {
                 let mut bytes = std::mem::replace(bytes, COPY_HEAD.to_vec());
                 bytes.extend_from_slice(&COPY_END);
-                let sql = format!("COPY {} FROM STDIN (FORMAT binary)", self.into);
-                let mut copy = transaction.copy_in_raw(&sql).await?;
-                copy.send(bytes).await?;
-                let rows = copy.finish().await?;
+                let (table, columns) = self.into.split_once(' ').unwrap_or((&self.into, ""));
+                // PostgreSQL does not copy into a table whose rows are shown by location.
+                let guarded: bool = sqlx::query_scalar("SELECT row_security_active($1)")
+                    .bind(table)
+                    .fetch_one(&mut **transaction)
+                    .await?;
+                let rows = if guarded {
+                    let columns = columns.trim_matches(['(', ')']);
+                    let create = format!(
+                        "CREATE TEMPORARY TABLE {STAGE} ON COMMIT DROP AS \
+                         SELECT {columns} FROM {table} WHERE FALSE"
+                    );
+                    let insert = format!("INSERT INTO {} SELECT {columns} FROM {STAGE}", self.into);
+                    sqlx::query(AssertSqlSafe(create)).execute(&mut **transaction).await?;
+                    copy(transaction, &format!("{STAGE} ({columns})"), bytes).await?;
+                    let done =
+                        sqlx::query(AssertSqlSafe(insert)).execute(&mut **transaction).await?;
+                    sqlx::query("DROP TABLE bulk_stage").execute(&mut **transaction).await?;
+                    done.rows_affected()
+                } else {
+                    copy(transaction, &self.into, bytes).await?
+                };
                 anyhow::ensure!(
                     rows == self.rows_pending as u64,
                     "{} rows were sent and {rows} written",
@@ -140,6 +160,17 @@ impl<'d> Bulk<'d> {
         }
         Ok(())
     }
+}
+
+async fn copy(
+    transaction: &mut Transaction<'static, Postgres>,
+    into: &str,
+    bytes: Vec<u8>,
+) -> sqlx::Result<u64> {
+    let sql = format!("COPY {into} FROM STDIN (FORMAT binary)");
+    let mut copy = transaction.copy_in_raw(&sql).await?;
+    copy.send(bytes).await?;
+    copy.finish().await
 }
 
 fn copy_value(bytes: &mut Vec<u8>, value: &Value) -> anyhow::Result<()> {

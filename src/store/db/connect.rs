@@ -162,6 +162,16 @@ async fn migrate_postgres(
             format!("its schema is version {applied}, {known} is needed: granary migrate");
         return Err(Refused::new(Exit::Failed, message).into());
     }
+    // Whoever may act as the owner does, so that new tables belong to it like the others.
+    let owner: bool = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'granary_owner' \
+         AND pg_has_role(current_user, oid, 'MEMBER'))",
+    )
+    .fetch_one(&mut *connection)
+    .await?;
+    if owner {
+        sqlx::query("SET ROLE granary_owner").execute(&mut *connection).await?;
+    }
     schema::migrator(Dialect::Postgres).run(connection).await.map_err(explain_schema)
 }
 

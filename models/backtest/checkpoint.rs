@@ -139,7 +139,7 @@ impl<'a, C: Checkpoints> Pieces<'a, C> {
     ) -> Option<T> {
         let bytes = self.checkpoints.load(stage, partition)?;
         let (sealed, values) = postcard::from_bytes::<(u64, T)>(&bytes).ok()?;
-        (sealed == seal).then_some(values)
+        (sealed == of_stage(stage, seal)).then_some(values)
     }
 
     fn keep<T: Serialize>(
@@ -150,9 +150,14 @@ impl<'a, C: Checkpoints> Pieces<'a, C> {
         values: &T,
     ) -> Result<(), C::Stop> {
         // What has no bytes cannot be kept, and will be made again.
-        let Ok(bytes) = postcard::to_stdvec(&(seal, values)) else { return Ok(()) };
+        let sealed = (of_stage(stage, seal), values);
+        let Ok(bytes) = postcard::to_stdvec(&sealed) else { return Ok(()) };
         self.checkpoints.save(stage, partition, bytes)
     }
+}
+
+fn of_stage(stage: &str, seal: u64) -> u64 {
+    stage.bytes().fold(seal, |hash, byte| mix(hash ^ u64::from(byte)))
 }
 
 fn seal(keys: impl Iterator<Item = u64>) -> u64 {

@@ -2,6 +2,7 @@
 
 mod batch;
 mod exit;
+pub mod faults;
 mod forms;
 mod job;
 mod reject;

@@ -2,6 +2,7 @@
 
 mod attempt;
 mod bulk;
+pub mod checkpoint;
 pub mod events;
 pub mod inputs;
 mod load;

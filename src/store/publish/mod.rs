@@ -14,8 +14,8 @@ use sqlx::{Connection, SqliteConnection};
 
 use super::Store;
 use super::bulk::Bulk;
-use super::memory;
-use crate::config::{Exit, Refused};
+use super::{checkpoint, memory};
+use crate::config::{Exit, Refused, faults};
 
 pub use rows::{
     FindingRow, ForecastRow, ForecastSeriesRow, KpiRow, LineRow, OrderExceptionRow, PlanLimitRow,
@@ -45,10 +45,12 @@ impl Store {
     pub async fn publish(&self, attempt_id: i64, rows: &RunRows) -> anyhow::Result<()> {
         let mut connection = self.writer.acquire().await?;
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-        check_fence(&mut transaction, attempt_id, &rows.run).await?;
+        let run = &rows.run;
+        check_fence(&mut transaction, attempt_id, &run.job, &run.business_date).await?;
         write(&mut transaction, rows).await.context("publishing the run")?;
+        faults::point("publish.before_commit")?;
         transaction.commit().await.context("publishing the run")?;
-        Ok(())
+        faults::point("publish.after_commit")
     }
 }
 
@@ -101,25 +103,26 @@ impl Store {
     }
 }
 
-async fn check_fence(
+/// The fencing token: only the newest attempt at a job and date may write.
+pub(super) async fn check_fence(
     connection: &mut SqliteConnection,
     attempt_id: i64,
-    run: &RunRow,
+    job: &str,
+    business_date: &str,
 ) -> anyhow::Result<()> {
     let newest: Option<i64> = sqlx::query_scalar(
         "SELECT max(attempt_id) FROM run_attempt WHERE job = ?1 AND business_date = ?2",
     )
-    .bind(&run.job)
-    .bind(&run.business_date)
+    .bind(job)
+    .bind(business_date)
     .fetch_one(connection)
     .await?;
     if newest == Some(attempt_id) {
         return Ok(());
     }
     let message = format!(
-        "attempt {attempt_id} of {} for {} was overtaken by attempt {}; nothing was written",
-        run.job,
-        run.business_date,
+        "attempt {attempt_id} of {job} for {business_date} was overtaken by attempt {}; \
+         nothing was written",
         newest.unwrap_or_default()
     );
     Err(Refused::new(Exit::LockHeld, message).into())
@@ -130,14 +133,18 @@ async fn write(connection: &mut SqliteConnection, rows: &RunRows) -> anyhow::Res
     for delete in RUN_TABLES {
         sqlx::query(delete).bind(&*run_id).execute(&mut *connection).await?;
     }
+    faults::point("publish.after_deletes")?;
     write_forecasts(connection, &run_id, rows).await?;
+    faults::point("publish.after_forecasts")?;
     write_effects(connection, &run_id, &rows.effects).await?;
     write_lines(connection, &run_id, &rows.lines).await?;
+    faults::point("publish.after_lines")?;
     write_suggestions(connection, &run_id, rows).await?;
     advice::write(connection, &run_id, rows).await?;
     write_findings(connection, &run_id, rows).await?;
     write_measures(connection, &run_id, rows).await?;
     memory::write(connection, &rows.run.job, &rows.run.business_date, &rows.memory).await?;
+    checkpoint::forget(connection, &rows.run.job, &rows.run.business_date).await?;
     write_run(connection, &run_id, &rows.run, &plan_digest(rows)).await
 }
 

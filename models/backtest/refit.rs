@@ -375,6 +375,9 @@ fn last_trees(
     Some((trees, tonight))
 }
 
+/// One per series, in the panel's order.
+type Trials = Vec<(DemandClass, Trial)>;
+
 /// What the trials are made of.
 struct Past<'a> {
     /// As it came.
@@ -404,7 +407,7 @@ fn run_trials<C: Checkpoints>(
     groups: &Groups,
     features: &Features,
     pieces: &Pieces<C>,
-) -> Result<(Vec<(DemandClass, Trial)>, Option<TreesLearner>), C::Stop> {
+) -> Result<(Trials, Option<TreesLearner>), C::Stop> {
     let Past { input, tried: training, origins } = *past;
     let panel = &*training.panel;
     let last = (0..panel.len()).map(|i| panel.series(i).end()).max().unwrap_or_default();

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::explain::{AddedEvents, Made};
 use super::memory::{PanelMemory, SeriesMemory, SeriesPlan, fingerprint};
 use super::partial::Training;
@@ -43,6 +45,7 @@ pub struct Finisher<'a> {
 }
 
 /// A series' forecast, and what to remember of it; nothing new when it was followed.
+#[derive(Serialize, Deserialize)]
 pub struct Finished {
     pub forecast: SkuForecast,
     pub findings: Vec<Finding>,
@@ -97,6 +100,13 @@ impl Finisher<'_> {
         }
         let (forecast, findings) = self.forecast(i, &demand, memory, &ensemble);
         Finished { forecast, findings, memory: None }
+    }
+
+    /// Gives forecasts that were kept the shape of their class, which is not kept with each.
+    pub fn shape(&self, finished: &mut [Finished]) {
+        for Finished { forecast, .. } in finished {
+            forecast.shape = Arc::clone(&self.shapes[forecast.class as usize]);
+        }
     }
 
     /// A yardstick has the days that were seen whole, everything else the partly available ones too.

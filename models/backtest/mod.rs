@@ -2,6 +2,7 @@
 //! makes tonight's forecast.
 
 pub mod analyst;
+pub mod checkpoint;
 pub mod choose;
 mod explain;
 pub mod finish;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::checkpoint::{self, Checkpoints, NoCheckpoints, Pieces};
 use super::finish::{Finished, Finisher};
 use super::levels::Reconcile;
 use super::levels::Tried;
@@ -182,7 +183,9 @@ pub fn forecast_panel(
 ) -> Result<PanelForecast, InputError> {
     input.check(config.horizon_days)?;
     let features = Features::new(input);
-    let mut forecasts = refit(input, config, &features, &[Wanted::Auto], |night, _| night.forecast);
+    let pieces = Pieces::none(input.panel.len());
+    let Ok(mut forecasts) =
+        refit(input, config, &features, &[Wanted::Auto], &pieces, |night, _| night.forecast);
     Ok(forecasts.remove(0))
 }
 
@@ -204,7 +207,9 @@ pub fn forecast_by(
         forecast.series.iter_mut().for_each(|series| series.split = Split::default());
         forecast
     };
-    Ok(refit(input, config, &features, wanted, without_split))
+    let pieces = Pieces::none(input.panel.len());
+    let Ok(forecasts) = refit(input, config, &features, wanted, &pieces, without_split);
+    Ok(forecasts)
 }
 
 /// A forecast and what to remember of it.
@@ -235,18 +240,48 @@ pub fn forecast_night(
     config: &ForecastConfig,
     memory: Option<&Memory>,
 ) -> Result<Night, InputError> {
-    input.check(config.horizon_days)?;
+    match forecast_night_in_pieces(input, config, memory, &NoCheckpoints) {
+        Ok(night) => Ok(night),
+        Err(NightError::Input(error)) => Err(error),
+        Err(NightError::Stopped(never)) => match never {},
+    }
+}
+
+/// Why there is no forecast of a night.
+#[derive(Debug, thiserror::Error)]
+pub enum NightError<S> {
+    #[error(transparent)]
+    Input(InputError),
+    #[error("the night was stopped")]
+    Stopped(S),
+}
+
+/// As [`forecast_night`], and the same to the bit, from those of its pieces that were kept; the
+/// others are made and handed to `checkpoints`.
+///
+/// # Errors
+/// When the input's parts do not fit together, or whoever keeps the pieces stops the night.
+pub fn forecast_night_in_pieces<C: Checkpoints>(
+    input: &ForecastInput,
+    config: &ForecastConfig,
+    memory: Option<&Memory>,
+    checkpoints: &C,
+) -> Result<Night, NightError<C::Stop>> {
+    input.check(config.horizon_days).map_err(NightError::Input)?;
     let features = Features::new(input);
+    let pieces = Pieces::new(checkpoints, input.meta);
     let fingerprint = meaning(input, config, &features);
     let usable = memory.filter(|memory| {
         let known = input.meta.iter().filter(|meta| memory.series.contains_key(&meta.key)).count();
         memory.panel.fingerprint == fingerprint
             && known as f64 >= KNOWN_SHARE_MIN * input.meta.len() as f64
     });
-    match usable {
-        Some(memory) => Ok(follow(input, config, &features, memory)),
-        None => Ok(refit(input, config, &features, &[Wanted::Auto], |night, _| night).remove(0)),
-    }
+    let night = match usable {
+        Some(memory) => follow(input, config, &features, memory, &pieces),
+        None => refit(input, config, &features, &[Wanted::Auto], &pieces, |night, _| night)
+            .map(|mut nights| nights.remove(0)),
+    };
+    night.map_err(NightError::Stopped)
 }
 
 /// What effects and weights mean: nothing that was learned under another meaning may be used.
@@ -265,19 +300,27 @@ pub(super) fn meaning(input: &ForecastInput, config: &ForecastConfig, features: 
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| mix(hash ^ u64::from(byte)))
 }
 
-fn follow(
+fn follow<C: Checkpoints>(
     input: &ForecastInput,
     config: &ForecastConfig,
     features: &Features,
     memory: &Memory,
-) -> Night {
+    pieces: &Pieces<C>,
+) -> Result<Night, C::Stop> {
     let groups = Groups::new(input);
     let training = config.training(input.panel);
     let ends: Vec<usize> = (0..input.panel.len()).map(|i| input.panel.series(i).len()).collect();
     let learner =
         Learner { panel: &training.panel, features, ends: &ends, members: &groups.members };
     let shapes: Vec<Arc<SpreadShape>> = memory.panel.shapes.iter().cloned().map(Arc::new).collect();
-    let trees = trees_tonight(input, config, &learner, memory, &training);
+    let followed = pieces.per_series(checkpoint::FOLLOWED);
+    // Trees are asked for the sake of series that are still to be followed.
+    let trees = match followed.is_kept() || memory.panel.trees.is_none() {
+        true => None,
+        false => pieces
+            .whole(checkpoint::FOLLOWED_TREES)
+            .or_make(|| trees_tonight(input, config, &learner, memory, &training))?,
+    };
     let ledger = Ledger::new(features);
     let finisher = Finisher {
         input,
@@ -291,16 +334,14 @@ fn follow(
         trees: trees.as_ref(),
         add_events: true,
     };
-    let finished = (0..input.panel.len())
-        .into_par_iter()
-        .map(|i| match memory.series.get(&input.meta[i].key) {
-            Some(series) => finisher.follow(i, series),
-            None => {
-                let class = DemandClass::of(&seen_demand(&training.panel.series(i)));
-                finisher.finish(i, memory.panel.plans[class as usize].clone())
-            }
-        })
-        .collect();
+    let mut finished = followed.or_make(|i| match memory.series.get(&input.meta[i].key) {
+        Some(series) => finisher.follow(i, series),
+        None => {
+            let class = DemandClass::of(&seen_demand(&training.panel.series(i)));
+            finisher.finish(i, memory.panel.plans[class as usize].clone())
+        }
+    })?;
+    finisher.shape(&mut finished);
     let (scores, effects) = (memory.panel.scores.clone(), memory.panel.effect_rows.clone());
     let mut night = gather(finished, scores, effects);
     for forecast in &mut night.forecast.series {
@@ -311,7 +352,7 @@ fn follow(
     }
     night.forecast.reconciled = memory.panel.kept.found.clone();
     night.share_luck(&memory.panel.luck, &parts(input));
-    night
+    Ok(night)
 }
 
 /// What the remembered trees say tonight.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::checkpoint::{self, Checkpoints, Pieces};
 use super::choose::Choice;
 use super::finish::{Finished, Finisher};
 use super::judge::{Judge, Losses, PerClass};
@@ -36,14 +37,19 @@ const CURRENT_DAYS: i32 = 7;
 
 /// Puts every model on trial, chooses, and fits the choice of every series to everything; `keep` is
 /// called on one of the wanted after the other, so that only what it keeps takes room. The input was
-/// checked, and `features` are its.
-pub fn refit<T>(
+/// checked, and `features` are its. Pieces are of one wanted forecast alone; of several none are
+/// kept.
+///
+/// # Errors
+/// When whoever keeps the pieces stops the night.
+pub(super) fn refit<T, C: Checkpoints>(
     input: &ForecastInput,
     config: &ForecastConfig,
     features: &Features,
     wanted: &[Wanted],
+    pieces: &Pieces<C>,
     keep: impl Fn(Night, &dyn Fn() -> Vec<Tried>) -> T,
-) -> Vec<T> {
+) -> Result<Vec<T>, C::Stop> {
     let usable = config.portfolio();
     let portfolio = if wanted.contains(&Wanted::Auto) { usable.as_slice() } else { &[] };
     let named: Vec<Model> = wanted
@@ -59,7 +65,8 @@ pub fn refit<T>(
     let origins = origins(input.panel, config);
     let tried = config.partial.training(input.panel, config.season(), |i| origins[i].ends());
     let past = Past { input, tried: &tried, origins: &origins };
-    let (mut trials, tried_trees) = run_trials(&past, config, &models, &named, &groups, features);
+    let (mut trials, tried_trees) =
+        run_trials(&past, config, (&models, &named), &groups, features, pieces)?;
     let members = stack_members(&models, &usable);
     let series = trials.par_iter_mut().zip(&tried.whole_days);
     series.for_each(|((_, trial), level)| trial.scale(&models, *level));
@@ -79,13 +86,19 @@ pub fn refit<T>(
     let ends: Vec<usize> = (0..input.panel.len()).map(|i| input.panel.series(i).len()).collect();
     let learner =
         Learner { panel: &training.panel, features, ends: &ends, members: &groups.members };
-    let effects = learns(&models).then(|| learner.learn());
+    let effects = match learns(&models) {
+        true => Some(pieces.whole(checkpoint::EFFECTS).or_make(|| learner.learn())?),
+        false => None,
+    };
     let effect_rows = effects.as_ref().map_or_else(Vec::new, |effects| effect_rows(input, effects));
     let learned = effects.as_ref().map(|effects| (&learner, effects));
     let needed = named.contains(&Model::Trees) || earned(&models, &weighted);
-    let trees = learned
-        .filter(|_| needed)
-        .and_then(|learned| last_trees(input, config, learned, &training, tried_trees.as_ref()));
+    let trees = match learned.filter(|_| needed) {
+        Some(learned) => pieces
+            .whole(checkpoint::TREES)
+            .or_make(|| last_trees(input, config, learned, &training, tried_trees.as_ref()))?,
+        None => None,
+    };
     let settled = Settled {
         input,
         training: &training,
@@ -107,25 +120,30 @@ pub fn refit<T>(
         },
         parts: &parts,
         levels: levels.as_ref(),
+        pieces,
     };
     let night = |wanted: &Wanted| {
         let picked = settled.picked(*wanted, portfolio);
-        keep(settled.night(*wanted, &picked), &|| Tried::of(&judge, &picked.held))
+        let night = settled.night(*wanted, &picked)?;
+        Ok(keep(night, &|| Tried::of(&judge, &picked.held)))
     };
     wanted.iter().map(night).collect()
 }
 
-/// As [`refit`] for the portfolio's choice, with the trials of what was chosen.
+/// As [`refit`] for the portfolio's choice, with the trials of what was chosen; nothing is kept.
 pub(super) fn refit_tried(
     input: &ForecastInput,
     config: &ForecastConfig,
     features: &Features,
-) -> (Night, Vec<Tried>) {
-    refit(input, config, features, &[Wanted::Auto], |night, tried| (night, tried())).remove(0)
+) -> Option<(Night, Vec<Tried>)> {
+    let pieces = Pieces::none(input.panel.len());
+    let keep = |night, tried: &dyn Fn() -> Vec<Tried>| (night, tried());
+    let Ok(nights) = refit(input, config, features, &[Wanted::Auto], &pieces, keep);
+    nights.into_iter().next()
 }
 
 /// What all wanted forecasts of a panel have in common.
-struct Settled<'a> {
+struct Settled<'a, C> {
     input: &'a ForecastInput<'a>,
     training: &'a Training<'a>,
     config: &'a ForecastConfig,
@@ -139,9 +157,10 @@ struct Settled<'a> {
     parts: &'a [Part],
     /// The sums, when forecasts are brought into line with them.
     levels: Option<&'a Levels<'a>>,
+    pieces: &'a Pieces<'a, C>,
 }
 
-impl Settled<'_> {
+impl<C: Checkpoints> Settled<'_, C> {
     fn picked(&self, wanted: Wanted, portfolio: &[Model]) -> Picked {
         let judge = self.judge;
         match wanted {
@@ -157,7 +176,7 @@ impl Settled<'_> {
         }
     }
 
-    fn night(&self, wanted: Wanted, picked: &Picked) -> Night {
+    fn night(&self, wanted: Wanted, picked: &Picked) -> Result<Night, C::Stop> {
         let judge = self.judge;
         let (choices, held) = (&picked.choices, &picked.held);
         let calibration = judge.calibration(held, self.dispersion);
@@ -197,13 +216,11 @@ impl Settled<'_> {
             trees: self.tonight,
             add_events: wanted == Wanted::Auto,
         };
-        let finished: Vec<Finished> = choices
-            .par_iter()
-            .enumerate()
-            .map(|(i, choice)| {
-                finisher.finish(i, judge.plan(i, *choice, self.dispersion, &calibration))
-            })
-            .collect();
+        let fit =
+            |i: usize| finisher.finish(i, judge.plan(i, choices[i], self.dispersion, &calibration));
+        let mut finished: Vec<Finished> =
+            self.pieces.per_series(checkpoint::LAST_FITS).or_make(fit)?;
+        finisher.shape(&mut finished);
         let mut night = gather(finished, memory.scores.clone(), memory.effect_rows.clone());
         night.share_luck(&memory.luck, self.parts);
         let levels = self.levels.filter(|_| wanted == Wanted::Auto);
@@ -213,7 +230,7 @@ impl Settled<'_> {
             night.forecast.reconciled = kept.found.clone();
             memory.kept = kept;
         }
-        Night { panel: Some(memory), ..night }
+        Ok(Night { panel: Some(memory), ..night })
     }
 }
 
@@ -358,6 +375,9 @@ fn last_trees(
     Some((trees, tonight))
 }
 
+/// One per series, in the panel's order.
+type Trials = Vec<(DemandClass, Trial)>;
+
 /// What the trials are made of.
 struct Past<'a> {
     /// As it came.
@@ -378,16 +398,18 @@ fn origins(panel: &Panel, config: &ForecastConfig) -> Vec<Origins> {
 /// Fits everything before the first cutoffs. Pooled effects are learned only from days before the
 /// earliest cutoff of any series that is still current; one that ended long ago must not take
 /// everyone's recent days away. No later weather is seen either, not even by later cutoffs.
-fn run_trials(
+///
+/// Nothing is learned when all that it would be learned for was kept.
+fn run_trials<C: Checkpoints>(
     past: &Past,
     config: &ForecastConfig,
-    models: &[Model],
-    named: &[Model],
+    (models, named): (&[Model], &[Model]),
     groups: &Groups,
     features: &Features,
-) -> (Vec<(DemandClass, Trial)>, Option<TreesLearner>) {
-    let Past { input, tried, origins } = *past;
-    let panel = &*tried.panel;
+    pieces: &Pieces<C>,
+) -> Result<(Trials, Option<TreesLearner>), C::Stop> {
+    let Past { input, tried: training, origins } = *past;
+    let panel = &*training.panel;
     let last = (0..panel.len()).map(|i| panel.series(i).end()).max().unwrap_or_default();
     let current = |i: &usize| last - panel.series(*i).end() <= CURRENT_DAYS;
     let cut = (0..panel.len())
@@ -401,37 +423,42 @@ fn run_trials(
     let known = cut.map(|cut| features.known_at(cut));
     let features = known.as_ref().unwrap_or(features);
     let learner = Learner { panel, features, ends: &ends, members: &groups.members };
-    let effects = (learns(models) && cut.is_some()).then(|| learner.learn());
+    let tried = pieces.per_series(checkpoint::TRIALS);
+    let teaches = learns(models) && cut.is_some();
+    let with_trees = teaches && models.contains(&Model::Trees);
+    let told = with_trees.then(|| pieces.whole(checkpoint::TRIAL_TREES));
+    let done = tried.is_kept() && told.as_ref().is_none_or(|told| told.is_kept());
+    let effects = match teaches && !done {
+        true => Some(pieces.whole(checkpoint::TRIAL_EFFECTS).or_make(|| learner.learn())?),
+        false => None,
+    };
     let betas = effects.as_ref().map(|effects| taught::betas(&learner, effects, input));
     let taught = effects.as_ref().zip(betas.as_ref());
-    let (grown, told) = taught
-        .filter(|_| models.contains(&Model::Trees))
-        .and_then(|(effects, betas)| tell_trials(past, config, &learner, effects, betas))
-        .unzip();
+    let tell =
+        || taught.and_then(|(effects, betas)| tell_trials(past, config, &learner, effects, betas));
+    let told = told.map(|told| told.or_make(tell)).transpose()?.flatten();
+    let (grown, told) = told.unzip();
     let trees = models.iter().position(|model| *model == Model::Trees);
-    let trials = (0..panel.len())
-        .into_par_iter()
-        .map(|i| {
-            let demand = seen_demand(&panel.series(i));
-            let pooled = taught.filter(|_| origins[i].count > 0);
-            let pooled =
-                pooled.map(|(effects, betas)| learner.series(i, groups.of[i], effects, &betas[i]));
-            let seen = seen_demand(&input.panel.series(i));
-            let class = DemandClass::of(&demand);
-            let asked = |model: Model| {
-                is_yardstick(model) || named.contains(&model) || tries(class, config.daily, model)
-            };
-            let seasons = &config.seasons;
-            let pooled = pooled.as_ref();
-            let history = History { demand: &demand, seasons, pooled, trees: None };
-            let mut trial = Trial::run(&history, &seen, models, origins[i], asked);
-            if let Some((trees, told)) = trees.zip(told.as_ref()).filter(|_| asked(Model::Trees)) {
-                trial.tell(trees, &told[i], config.horizon_days);
-            }
-            (class, trial)
-        })
-        .collect();
-    (trials, grown)
+    let trials = tried.or_make(|i| {
+        let demand = seen_demand(&panel.series(i));
+        let pooled = taught.filter(|_| origins[i].count > 0);
+        let pooled =
+            pooled.map(|(effects, betas)| learner.series(i, groups.of[i], effects, &betas[i]));
+        let seen = seen_demand(&input.panel.series(i));
+        let class = DemandClass::of(&demand);
+        let asked = |model: Model| {
+            is_yardstick(model) || named.contains(&model) || tries(class, config.daily, model)
+        };
+        let seasons = &config.seasons;
+        let pooled = pooled.as_ref();
+        let history = History { demand: &demand, seasons, pooled, trees: None };
+        let mut trial = Trial::run(&history, &seen, models, origins[i], asked);
+        if let Some((trees, told)) = trees.zip(told.as_ref()).filter(|_| asked(Model::Trees)) {
+            trial.tell(trees, &told[i], config.horizon_days);
+        }
+        (class, trial)
+    })?;
+    Ok((trials, grown))
 }
 
 /// What trees that were grown on the days before the first cutoffs would have said from each of

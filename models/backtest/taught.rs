@@ -1,6 +1,7 @@
 //! What all series taught together: the pooled regression's effects and the trees on top of them.
 
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::memory::{Memory, SeriesMemory};
 use crate::forecast::drivers::ForecastInput;
@@ -39,6 +40,7 @@ pub fn keys(input: &ForecastInput) -> Vec<u64> {
 }
 
 /// What the trees say of the days after every series' history.
+#[derive(Serialize, Deserialize)]
 pub struct TreesTonight {
     /// Mean demand per day at the level of forecasts before they are brought to that of whole days;
     /// empty for a series that is too young.

@@ -1,5 +1,8 @@
 //! What every model would have forecast of one series at every cutoff.
 
+use serde::{Deserialize, Serialize};
+
+use super::checkpoint::runs;
 use super::portfolio::is_yardstick;
 use crate::forecast::blend::Blend;
 use crate::forecast::model::{History, Model, SEASON_DAYS};
@@ -8,7 +11,7 @@ use crate::forecast::model::{History, Model, SEASON_DAYS};
 const TRAINING_DAYS_MIN: usize = 21;
 
 /// Where the cutoffs of a series lie.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origins {
     /// History days before the first cutoff.
     pub first: usize,
@@ -45,10 +48,11 @@ impl Origins {
 }
 
 /// Mean forecasts of all candidates at all cutoffs.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Trial {
     pub origins: Origins,
     /// `means[(candidate * count + cutoff) * horizon + step]`, NaN for a model without a fit.
+    #[serde(with = "runs")]
     pub means: Vec<f32>,
 }
 

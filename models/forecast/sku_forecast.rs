@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::demand_class::DemandClass;
 use super::model::Model;
 use super::split::{DaySplit, Split};
@@ -12,7 +14,7 @@ use crate::distribution::paths::{PathPlan, Spread};
 use crate::distribution::shape::SpreadShape;
 
 /// Demand of each day of the horizon as a distribution, coupled over the days.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SkuForecast {
     /// [`super::drivers::SeriesMeta::key`].
     pub key: u64,
@@ -25,7 +27,9 @@ pub struct SkuForecast {
     pub mean: Vec<f64>,
     /// A day's variance is `mean + dispersion * mean^2`, before the shape's growth.
     pub dispersion: f32,
-    /// How the class's spread differs from the family's, over the horizon.
+    /// How the class's spread differs from the family's, over the horizon. It is the class's and is
+    /// not written with the series: who reads a forecast gives it its class's shape again.
+    #[serde(skip)]
     pub shape: Arc<SpreadShape>,
     /// Mean correlation of the demands of two days of the horizon, 0..1.
     pub correlation: f32,

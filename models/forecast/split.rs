@@ -8,6 +8,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 /// What moves a day's mean away from the level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
@@ -148,11 +150,20 @@ pub fn season_level(path: &[f64], season: usize) -> Vec<f64> {
 }
 
 /// What one event brings, from day `from` of the horizon on.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EventUnits {
+    #[serde(serialize_with = "write_name", deserialize_with = "read_name")]
     pub name: Arc<str>,
     pub from: usize,
     pub units: Vec<f32>,
+}
+
+fn write_name<S: Serializer>(name: &Arc<str>, to: S) -> Result<S::Ok, S::Error> {
+    str::serialize(name, to)
+}
+
+fn read_name<'de, D: Deserializer<'de>>(from: D) -> Result<Arc<str>, D::Error> {
+    String::deserialize(from).map(Arc::from)
 }
 
 impl EventUnits {
@@ -163,7 +174,7 @@ impl EventUnits {
 }
 
 /// The split of every day of a horizon. One without days has a level only.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Split {
     level: Vec<f32>,
     /// In the order of [`Part`]; empty where there is none on any day, and for events, which stand

@@ -33,6 +33,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Database, Exit, Refused};
+use crate::jobs::nightly::PARTITION_SERIES;
 use crate::store::Store;
 
 /// Demand forecasts and replenishment plans, every night.
@@ -66,6 +67,18 @@ pub struct Global {
     /// Worker threads of the numerical part; 0 takes every core.
     #[arg(long, global = true, default_value_t = 0, value_name = "N")]
     pub threads: usize,
+    /// About how many series a night makes, and keeps in case of a kill, at a time. No byte of a plan
+    /// depends on it.
+    #[arg(
+        long,
+        global = true,
+        hide = true,
+        env = "GRANARY_PARTITION_SERIES",
+        default_value_t = PARTITION_SERIES,
+        value_parser = partition_series,
+        value_name = "N"
+    )]
+    pub partition_series: usize,
 }
 
 impl Global {
@@ -77,6 +90,11 @@ impl Global {
     pub async fn store(&self) -> anyhow::Result<Store> {
         Store::connect(&self.database()?).await
     }
+}
+
+fn partition_series(text: &str) -> Result<usize, String> {
+    let series = text.parse().ok().filter(|&series| series >= 1);
+    series.ok_or_else(|| format!("a whole number from 1 on is wanted, not {text:?}"))
 }
 
 #[derive(Subcommand)]

@@ -41,7 +41,11 @@ pub async fn run_job(
         None => nightly::next_business_date(store).await?,
     };
     let stages = Stages::new();
-    let options = RunOptions { threads: global.threads, on_stage: &|stage| stages.begin(stage) };
+    let options = RunOptions {
+        threads: global.threads,
+        partition_series: global.partition_series,
+        on_stage: &|stage| stages.begin(stage),
+    };
     let outcome = nightly::run(store, job, date, &options).await;
     stages.finish();
     outcome.with_context(|| format!("job {} for {date}", job.name))
@@ -61,6 +65,9 @@ pub fn print_outcome(outcome: &RunOutcome) {
         "{} lines ({} held), {} production suggestions, {} findings",
         counts.lines, counts.lines_held, counts.production_suggestions, counts.findings
     );
+    if let Some(resumed) = outcome.resumed.told() {
+        println!("{resumed}");
+    }
     let total: u64 = outcome.stage_ms.values().sum();
     let stages: Vec<String> = ["pull", "panel", "forecast", "plan", "report", "publish"]
         .iter()

@@ -4,6 +4,7 @@ mod access;
 mod batch;
 mod database;
 mod exit;
+pub mod faults;
 mod forms;
 mod job;
 mod reject;

@@ -38,7 +38,8 @@ pub struct NightRunner {
 impl Runner for NightRunner {
     fn run(&self, job: &Job, date: Day) -> anyhow::Result<String> {
         let on_stage = |stage: &'static str| tracing::info!("{} {date}: {stage}", job.name);
-        let options = RunOptions { threads: self.threads, on_stage: &on_stage };
+        let options =
+            RunOptions { threads: self.threads, on_stage: &on_stage, ..RunOptions::default() };
         let outcome = self.runtime.block_on(nightly::run(&self.store, job, date, &options))?;
         Ok(if outcome.held_because.is_empty() {
             format!("published, {} lines", outcome.counts.lines)

@@ -2,6 +2,7 @@
 
 pub mod access;
 mod attempt;
+pub mod checkpoint;
 pub mod db;
 pub mod events;
 pub mod inputs;

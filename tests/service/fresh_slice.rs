@@ -57,7 +57,7 @@ async fn a_night_on_real_fresh_goods_forecasts_the_week_after_it() {
 
     let job = Job::find(&root.join("jobs"), "fresh").expect("the shipped job");
     let date: Day = BUSINESS_DATE.parse().expect("a date");
-    let options = RunOptions { threads: 0, on_stage: &|_| {} };
+    let options = RunOptions::default();
     let night = nightly::run(&store, &job, date, &options).await.expect("a night");
     assert_eq!(night.counts.series, 2_000);
     assert!(night.counts.lines > 1_500, "{:?}", night.counts);

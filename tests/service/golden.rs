@@ -177,7 +177,7 @@ async fn golden_nights() {
         let job = Job::read(&case.join("in/job.toml")).expect("a job");
         let date = std::fs::read_to_string(case.join("in/date")).expect("a date");
         let date: Day = date.trim().parse().expect("a date");
-        let options = RunOptions { threads: 1, on_stage: &|_| {} };
+        let options = RunOptions { threads: 1, ..RunOptions::default() };
         let outcome = nightly::run(&store, &job, date, &options).await.expect("a night");
         let got = what_came_out(&store, outcome.exit()).await;
         let expect = case.join("expect/night.txt");

@@ -55,7 +55,7 @@ async fn a_killed_night_leaves_the_previous_plan_whole_and_the_next_one_finishes
     // The plan that readers hold on to is of the day before, when the last count was a month old.
     job.freshness.stock_max_age_days = 40;
     let yesterday = shop.config.business_date - 1;
-    let options = RunOptions { threads: 0, on_stage: &|_| {} };
+    let options = RunOptions::default();
     nightly::run(&shop.store, &job, yesterday, &options).await.expect("a night");
     let before = dump(&shop.store).await;
     let started = std::time::Instant::now();
@@ -108,7 +108,7 @@ async fn a_night_follows_the_one_before_and_an_earlier_one_can_be_repeated() {
     let mut job = nightly_job();
     job.freshness.stock_max_age_days = 40;
     let last = shop.config.business_date;
-    let options = RunOptions { threads: 0, on_stage: &|_| {} };
+    let options = RunOptions::default();
     let night = async |job: &granary::config::Job, date| {
         nightly::run(&shop.store, job, date, &options).await.expect("a night").counts
     };
@@ -131,7 +131,7 @@ async fn a_night_follows_the_one_before_and_an_earlier_one_can_be_repeated() {
 async fn stale_data_a_held_lock_and_a_tight_gate_are_refused_by_their_codes() {
     let shop = Shop::open(small()).await;
     let mut job = nightly_job();
-    let options = RunOptions { threads: 0, on_stage: &|_| {} };
+    let options = RunOptions::default();
     let exit = |error: anyhow::Error| error.downcast_ref::<Refused>().expect("a refusal").exit;
 
     let late = shop.config.business_date + 9;

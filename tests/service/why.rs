@@ -21,7 +21,7 @@ fn small() -> DemoConfig {
 }
 
 async fn night_of(shop: &Shop, date: Day) {
-    let options = RunOptions { threads: 0, on_stage: &|_| {} };
+    let options = RunOptions::default();
     let mut job = nightly_job();
     // The only count of stock is of the last day.
     job.freshness.stock_max_age_days = 40;

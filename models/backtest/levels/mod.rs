@@ -150,7 +150,7 @@ impl<'a> Levels<'a> {
         };
         input.check(config.horizon_days).ok()?;
         let features = Features::new(&input);
-        let (night, tried) = refit_tried(&input, &config, &features);
+        let (night, tried) = refit_tried(&input, &config, &features)?;
         let origins = self.aggregates.origins;
         let aligned = |tried: &Tried| {
             (tried.origins.count, tried.origins.horizon) == (origins.count, origins.horizon)

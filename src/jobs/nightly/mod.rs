@@ -5,6 +5,7 @@ mod findings;
 mod launches;
 mod measures;
 mod panel;
+mod pieces;
 mod planning;
 mod prices;
 mod production;
@@ -16,9 +17,12 @@ pub mod what_if;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, bail};
+use granary_models::backtest::checkpoint::Checkpoints;
 use granary_models::backtest::memory::Memory;
-use granary_models::backtest::panel::{ForecastConfig, Night, forecast_night};
+use granary_models::backtest::panel::{
+    ForecastConfig, Night, NightError, forecast_night_in_pieces,
+};
 use granary_models::calendar::Day;
 use granary_models::distribution::paths::PathPlan;
 use granary_models::finding::{Code, Finding};
@@ -31,20 +35,32 @@ use self::facts::Facts;
 use self::findings::Findings;
 use self::launches::LaunchReasons;
 use self::panel::{Index, NightPanel};
+use self::pieces::Desk;
 use self::planning::{Before, Planned};
 use self::succession::Succession;
 use self::supply::SupplyBook;
-use crate::config::{Exit, Job, Refused};
+use crate::config::{Exit, Job, Refused, faults};
 use crate::store::Store;
+use crate::store::checkpoint::Keep;
 use crate::store::memory::MemoryRows;
 use crate::store::publish::RunRows;
+
+pub use self::pieces::{PARTITION_SERIES, Resumed};
 
 /// How a run is carried out; none of it may change a byte of the plan.
 pub struct RunOptions<'a> {
     /// Worker threads of the numerical part; 0 takes every core.
     pub threads: usize,
+    /// About how many series are made, and kept in case of a kill, at a time.
+    pub partition_series: usize,
     /// Called with the name of each stage as it begins.
     pub on_stage: &'a (dyn Fn(&'static str) + Send + Sync),
+}
+
+impl Default for RunOptions<'_> {
+    fn default() -> Self {
+        RunOptions { threads: 0, partition_series: PARTITION_SERIES, on_stage: &|_| {} }
+    }
 }
 
 /// What a run came to.
@@ -55,6 +71,8 @@ pub struct RunOutcome {
     /// Gate codes that hold the whole plan; empty when it was published.
     pub held_because: Vec<String>,
     pub counts: Counts,
+    /// What an attempt that was killed had made already.
+    pub resumed: Resumed,
     pub stage_ms: BTreeMap<&'static str, u64>,
 }
 
@@ -96,17 +114,22 @@ pub async fn run(
 ) -> anyhow::Result<RunOutcome> {
     let _lock = store.lock_run()?;
     let attempt_id = store.begin_attempt(&job.name, business_date).await?;
+    faults::point("attempt.begun")?;
     let mut stages = Stages { started: Instant::now(), ms: BTreeMap::new(), on: options.on_stage };
     let result = night(store, job, business_date, options, attempt_id, &mut stages).await;
     let (outcome, detail) = match &result {
-        Ok(run) if run.held_because.is_empty() => ("published", String::new()),
-        Ok(run) => ("held", run.held_because.join(", ")),
+        Ok(run) => {
+            let outcome = if run.held_because.is_empty() { "published" } else { "held" };
+            let detail = run.held_because.iter().cloned().chain(run.resumed.told());
+            (outcome, detail.collect::<Vec<String>>().join(", "))
+        }
         Err(error) => match error.downcast_ref::<Refused>() {
             Some(refused) if refused.exit == Exit::StaleData => ("stale", format!("{error:#}")),
             _ => ("failed", format!("{error:#}")),
         },
     };
     store.end_attempt(attempt_id, outcome, &detail, &stages.ms).await?;
+    faults::point("attempt.ended")?;
     result
 }
 
@@ -156,28 +179,22 @@ async fn night(
     };
     let remembered_days = job.forecast.refit_days - 1;
     let memory = store.memory(&job.name, business_date, remembered_days).await?;
+    let digest =
+        pieces::digest(&facts.input_digest, job, memory.as_ref(), options.partition_series)?;
+    let keep = Keep { attempt_id, job: job.name.clone(), business_date, digest };
     stages.end("pull");
+    faults::point("night.pulled")?;
 
     // The numbers are made on threads of their own; async never sees them.
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(options.threads)
-        .build()
-        .context("cannot start the worker threads")?;
-    let on_stage = options.on_stage;
-    let worked = std::thread::scope(|scope| {
-        scope
-            .spawn(|| {
-                pool.install(|| {
-                    let mut stages =
-                        Stages { started: Instant::now(), ms: BTreeMap::new(), on: on_stage };
-                    compute(&facts, job, &before, memory.as_ref(), &mut stages)
-                        .map(|(rows, outcome)| (rows, outcome, stages.ms))
-                })
-            })
-            .join()
-    });
-    let (rows, mut outcome, ms) =
-        worked.map_err(|_| anyhow!("the numerical part of the night panicked"))??;
+    let job = job.clone();
+    let ((rows, mut outcome, ms), resumed) = pieces::run(store, keep, options, move |desk| {
+        let on = |stage: &'static str| desk.stage(stage);
+        let mut stages = Stages { started: Instant::now(), ms: BTreeMap::new(), on: &on };
+        compute(&facts, &job, &before, memory.as_ref(), desk, &mut stages)
+            .map(|(rows, outcome)| (rows, outcome, stages.ms))
+    })
+    .await?;
+    outcome.resumed = resumed;
     stages.ms.extend(ms);
 
     stages.begin("publish");
@@ -218,6 +235,7 @@ fn compute(
     job: &Job,
     before: &Before,
     memory: Option<&Memory>,
+    desk: &Desk,
     stages: &mut Stages,
 ) -> anyhow::Result<(RunRows, RunOutcome)> {
     stages.begin("panel");
@@ -235,10 +253,11 @@ fn compute(
 
     stages.begin("forecast");
     let (made, launches) =
-        predict(facts, &index, &night, job, horizon_days, memory, &mut findings)?;
+        predict(facts, &index, &night, job, (horizon_days, memory), &mut findings, desk)?;
     let remembered = MemoryRows::new(made.panel.as_ref(), &made.series)?;
     let forecast = made.forecast;
     stages.end("forecast");
+    faults::point("night.forecast")?;
 
     stages.begin("plan");
     let paths = PathPlan::new(job.forecast.paths, horizon_days, job.forecast.seed);
@@ -247,6 +266,7 @@ fn compute(
     let batches =
         production::suggest_batches(facts, &index, &night, &job.production, &mut findings);
     stages.end("plan");
+    faults::point("night.planned")?;
 
     stages.begin("report");
     let tonight = rows::Tonight {
@@ -267,6 +287,7 @@ fn compute(
         business_date: facts.business_date,
         held_because: held_because(&planned),
         counts,
+        resumed: Resumed::default(),
         stage_ms: BTreeMap::new(),
     };
     Ok((rows, outcome))
@@ -283,16 +304,16 @@ fn horizon(book: &SupplyBook, job: &Job) -> usize {
 }
 
 /// Forecasts every series of a panel, new items from their neighbours.
-fn predict(
+fn predict<C: Checkpoints>(
     facts: &Facts,
     index: &Index,
     night: &NightPanel,
     job: &Job,
-    horizon_days: usize,
-    memory: Option<&Memory>,
+    (horizon_days, memory): (usize, Option<&Memory>),
     findings: &mut Findings,
+    checkpoints: &C,
 ) -> anyhow::Result<(Night, LaunchReasons)> {
-    let mut made = forecast(night, job, horizon_days, memory)?;
+    let mut made = forecast(night, job, horizon_days, memory, checkpoints)?;
     let series = &mut made.forecast.series;
     let launches = launches::forecast_launches(facts, index, night, series, findings);
     for (i, finding) in std::mem::take(&mut made.forecast.findings) {
@@ -306,11 +327,12 @@ fn predict(
     Ok((made, launches))
 }
 
-fn forecast(
+fn forecast<C: Checkpoints>(
     night: &NightPanel,
     job: &Job,
     horizon_days: usize,
     memory: Option<&Memory>,
+    checkpoints: &C,
 ) -> anyhow::Result<Night> {
     let input = ForecastInput {
         panel: &night.panel,
@@ -326,5 +348,9 @@ fn forecast(
         reconcile: job.forecast.reconcile,
         ..ForecastConfig::default()
     };
-    forecast_night(&input, &config, memory).context("the panel does not fit together")
+    match forecast_night_in_pieces(&input, &config, memory, checkpoints) {
+        Ok(night) => Ok(night),
+        Err(NightError::Input(error)) => Err(error).context("the panel does not fit together"),
+        Err(NightError::Stopped(_)) => bail!("the night was stopped"),
+    }
 }

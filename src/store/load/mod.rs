@@ -9,6 +9,7 @@ use sqlx::AssertSqlSafe;
 
 use crate::config::{
     Books, Dimension, Load, OnUnknown, Problem, RejectCode, Rejection, Symbols, TableLoad, Value,
+    faults,
 };
 
 use self::rows::Writer;
@@ -68,6 +69,7 @@ impl Store {
     ) -> anyhow::Result<Loaded> {
         let mut transaction =
             self.write().await.context("cannot start the import's transaction")?;
+        faults::point("import.before_rows")?;
         let mut loaded =
             Loaded { books: Vec::new(), rejections: Vec::new(), created: [0; 3], refused: None };
         let Load { symbols, files, tables, defaults, map_digest } = load;
@@ -84,6 +86,7 @@ impl Store {
             loaded.books.push(table.books);
             loaded.rejections.push(table.rejections);
         }
+        faults::point("import.after_rows")?;
         loaded.refused = verdict(&names, &loaded, options.reject_limit);
         if loaded.refused.is_some() || options.dry_run {
             transaction.rollback().await.context("cannot roll the import back")?;
@@ -127,7 +130,9 @@ impl Store {
             .await
             .context("cannot write the map's defaults")?;
         }
+        faults::point("import.before_commit")?;
         transaction.commit().await.context("cannot commit the import")?;
+        faults::point("import.after_commit")?;
         Ok(loaded)
     }
 }

@@ -14,8 +14,8 @@ use sqlx::AssertSqlSafe;
 
 use super::Store;
 use super::db::{self, Bulk, Db};
-use super::memory;
-use crate::config::{Exit, Refused};
+use super::{checkpoint, memory};
+use crate::config::{Exit, Refused, faults};
 
 pub use rows::{
     FindingRow, ForecastRow, ForecastSeriesRow, KpiRow, LineRow, OrderExceptionRow, PlanLimitRow,
@@ -45,10 +45,12 @@ impl Store {
     /// newer attempt has begun, nothing is written and the error says so.
     pub async fn publish(&self, attempt_id: i64, rows: &RunRows) -> anyhow::Result<()> {
         let mut transaction = self.write().await?;
-        check_fence(&mut transaction, attempt_id, &rows.run).await?;
+        let run = &rows.run;
+        check_fence(&mut transaction, attempt_id, &run.job, &run.business_date).await?;
         write(&mut transaction, rows).await.context("publishing the run")?;
+        faults::point("publish.before_commit")?;
         transaction.commit().await.context("publishing the run")?;
-        Ok(())
+        faults::point("publish.after_commit")
     }
 }
 
@@ -101,21 +103,26 @@ impl Store {
     }
 }
 
-async fn check_fence(db: &mut Db, attempt_id: i64, run: &RunRow) -> anyhow::Result<()> {
+/// The fencing token: only the newest attempt at a job and date may write.
+pub(super) async fn check_fence(
+    db: &mut Db,
+    attempt_id: i64,
+    job: &str,
+    business_date: &str,
+) -> anyhow::Result<()> {
     let newest: Option<i64> = db::query_scalar(
         "SELECT max(attempt_id) FROM run_attempt WHERE job = $1 AND business_date = $2",
     )
-    .bind(&run.job)
-    .bind(&run.business_date)
+    .bind(job)
+    .bind(business_date)
     .fetch_one(db)
     .await?;
     if newest == Some(attempt_id) {
         return Ok(());
     }
     let message = format!(
-        "attempt {attempt_id} of {} for {} was overtaken by attempt {}; nothing was written",
-        run.job,
-        run.business_date,
+        "attempt {attempt_id} of {job} for {business_date} was overtaken by attempt {}; \
+         nothing was written",
         newest.unwrap_or_default()
     );
     Err(Refused::new(Exit::LockHeld, message).into())
@@ -127,14 +134,18 @@ async fn write(db: &mut Db, rows: &RunRows) -> anyhow::Result<()> {
         let delete = format!("DELETE FROM {table} WHERE run_id = $1");
         db::query(AssertSqlSafe(delete)).bind(&*run_id).execute(db).await?;
     }
+    faults::point("publish.after_deletes")?;
     write_forecasts(db, &run_id, rows).await?;
+    faults::point("publish.after_forecasts")?;
     write_effects(db, &run_id, &rows.effects).await?;
     write_lines(db, &run_id, &rows.lines).await?;
+    faults::point("publish.after_lines")?;
     write_suggestions(db, &run_id, rows).await?;
     advice::write(db, &run_id, rows).await?;
     write_findings(db, &run_id, rows).await?;
     write_measures(db, &run_id, rows).await?;
     memory::write(db, &rows.run.job, &rows.run.business_date, &rows.memory).await?;
+    checkpoint::forget(db, &rows.run.job, &rows.run.business_date).await?;
     write_run(db, &run_id, &rows.run, &plan_digest(rows)).await
 }
 

@@ -46,7 +46,7 @@ impl Shop {
     }
 
     pub async fn night(&self, job: &Job, threads: usize) -> RunOutcome {
-        let options = RunOptions { threads, on_stage: &|_| {} };
+        let options = RunOptions { threads, ..RunOptions::default() };
         nightly::run(&self.store, job, self.config.business_date, &options).await.expect("a night")
     }
 

@@ -4,6 +4,7 @@
 mod change;
 
 use anyhow::{Context, anyhow};
+use granary_models::backtest::checkpoint::NoCheckpoints;
 use granary_models::backtest::memory::Memory;
 use granary_models::calendar::Day;
 use granary_models::distribution::paths::PathPlan;
@@ -179,7 +180,7 @@ fn answer(
     let mut notes = circumstances(facts, job, run, memory);
     let desk = Desk { facts, job, book: &book, i, horizon_days };
     let forecasts = |night: &NightPanel, findings: &mut Findings| {
-        predict(facts, &index, night, job, horizon_days, memory, findings)
+        predict(facts, &index, night, job, (horizon_days, memory), findings, &NoCheckpoints)
             .map(|(made, _)| made.forecast.series)
     };
     let series = forecasts(&night, &mut findings)?;

@@ -15,6 +15,7 @@ mod jobs;
 mod plan;
 mod policy;
 mod progress;
+mod pull;
 mod read;
 mod run;
 mod serve;
@@ -78,6 +79,11 @@ enum Command {
     Calendar(calendar::CalendarArgs),
     /// Add, list and remove events that a planner knows of: tournaments, live streams, viral posts.
     Event(event::EventArgs),
+    /// Pull a job's sources now, without its night, and print the books.
+    Pull(pull::PullArgs),
+    /// Reads one file for a pull, under limits.
+    #[command(name = crate::sources::isolated::COMMAND, hide = true)]
+    ReadRows,
     /// Run one job now; safe to repeat.
     Run(run::RunArgs),
     /// Run jobs when they are due and serve the plan as a web page.
@@ -112,6 +118,8 @@ impl Cli {
             Command::Import(args) => import::run(global, args).await,
             Command::Calendar(args) => calendar::run(global, args).await,
             Command::Event(args) => event::run(global, args).await,
+            Command::Pull(args) => pull::run(global, args).await,
+            Command::ReadRows => pull::read_rows(),
             Command::Run(args) => run::run(global, args).await,
             Command::Serve(args) => serve::run(global, args).await,
             Command::Backtest(args) => backtest::run(global, *args).await,
@@ -126,6 +134,11 @@ impl Cli {
             Command::Doctor(args) => doctor::run(global, args).await,
         }
     }
+}
+
+/// Files of sources are read by children that run this program, under limits.
+pub fn read_files_with(program: PathBuf) {
+    crate::sources::isolated::read_with(program);
 }
 
 /// Prints an error with its causes on stderr and gives the exit code it stands for.

@@ -5,10 +5,13 @@ mod exit;
 mod forms;
 mod job;
 mod reject;
+mod secret;
+pub mod source;
 mod tables;
 
 pub use batch::{
-    Batch, Books, FileRead, Load, OnUnknown, Origin, Symbols, TableLoad, Unknown, Value, Values,
+    Batch, Books, ColumnSeen, FileRead, FileSeen, Load, OnUnknown, Origin, PullNote, Symbols,
+    TableLoad, Unknown, Value, Values,
 };
 pub use exit::{Exit, Refused};
 pub use forms::{time_of_day, weekdays};
@@ -16,4 +19,6 @@ pub use job::{
     Defaults, ForecastSettings, Freshness, Job, JobKind, Overlap, Policy, Production, Schedule,
 };
 pub use reject::{Problem, RejectCode, Rejection};
+pub use secret::Secret;
+pub use source::Source;
 pub use tables::{ALL as ALL_TABLES, Column, Dimension, EVENT_KINDS, Form, Kind, Need, Table};

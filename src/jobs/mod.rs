@@ -8,3 +8,4 @@ pub mod events;
 pub mod import;
 pub mod nightly;
 pub mod simulate;
+pub mod sources;

@@ -20,6 +20,7 @@ pub struct ParquetFile {
     path: PathBuf,
     name: String,
     headers: Vec<String>,
+    types: Vec<String>,
     wanted: Vec<bool>,
     /// The type of each column that cannot be read; one that nothing uses may be of any.
     unreadable: Vec<Option<String>>,
@@ -65,6 +66,7 @@ impl ParquetFile {
             path: path.to_owned(),
             wanted: vec![true; headers.len()],
             headers,
+            types: schema.iter_values().map(|field| format!("{:?}", field.dtype())).collect(),
             unreadable,
             exact_floats: false,
             slices: slices(&groups, rows),
@@ -135,6 +137,10 @@ fn slices(groups: &[usize], rows: usize) -> Vec<(usize, usize)> {
 impl ChunkReader for ParquetFile {
     fn headers(&self) -> &[String] {
         &self.headers
+    }
+
+    fn types(&self) -> Vec<String> {
+        self.types.clone()
     }
 
     fn select(&mut self, wanted: Vec<bool>) {

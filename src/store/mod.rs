@@ -7,6 +7,7 @@ pub mod inputs;
 mod load;
 pub mod memory;
 pub mod publish;
+pub mod pulls;
 pub mod read;
 pub mod sales;
 pub mod split;

@@ -111,11 +111,22 @@ async fn every_bad_cell_has_its_code() {
         ("item", "item_id,qty_decimals", "A,7", "out_of_range"),
         ("item", "item_id,name", "A,\"two\nlines\"", "control_character"),
         ("item", "item_id,shelf_life_days", "A,0", "out_of_range"),
-        ("event_log", "shopper_hash,item_id,event,at", "h,A,view,2026-01-02", "not_a_time"),
         (
             "event_log",
             "shopper_hash,item_id,event,at",
-            "h,A,stare,2026-01-02T03:04:05Z",
+            "alice@example.com,A,view,2026-01-02T03:04:05Z",
+            "not_hashed",
+        ),
+        (
+            "event_log",
+            "shopper_hash,item_id,event,at",
+            "0123456789abcdef0123456789abcdef,A,view,2026-01-02",
+            "not_a_time",
+        ),
+        (
+            "event_log",
+            "shopper_hash,item_id,event,at",
+            "0123456789abcdef0123456789abcdef,A,stare,2026-01-02T03:04:05Z",
             "not_a_choice",
         ),
         (

@@ -97,13 +97,29 @@ fn checked_headers<'a>(
     Ok(headers)
 }
 
+/// A library that panics on nonsense has given up on the file, not on the service.
+fn guarded<T>(name: &str, act: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    catch_unwind(AssertUnwindSafe(act)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("no reason");
+        Err(anyhow::anyhow!("{name} is damaged: its reader gave up with: {text}"))
+    })
+}
+
 fn open(path: &Path, map: &Map, limits: &Limits) -> anyhow::Result<Box<dyn ChunkReader>> {
     let extension =
         path.extension().and_then(|ext| ext.to_str()).unwrap_or("").to_ascii_lowercase();
     Ok(match extension.as_str() {
         "csv" | "txt" | "tsv" => Box::new(delimited::DelimitedReader::open(path, map)?),
-        "parquet" => Box::new(parquet::ParquetFile::open(path, limits)?),
-        "xlsx" => Box::new(workbook::WorkbookReader::open(path, map, limits)?),
+        "parquet" => {
+            let name = path.display().to_string();
+            Box::new(guarded(&name, || parquet::ParquetFile::open(path, limits))?)
+        }
+        "xlsx" => {
+            let name = path.display().to_string();
+            Box::new(guarded(&name, || workbook::WorkbookReader::open(path, map, limits))?)
+        }
         "ics" => Box::new(ics::CalendarReader::open(path, map, limits)?),
         other => anyhow::bail!(
             "{}: want a .csv, .tsv, .parquet, .xlsx or .ics file, not {other:?}",

@@ -25,7 +25,7 @@ impl Secret {
     /// The variable is not set, empty or not UTF-8.
     pub fn from_env(name: &str) -> anyhow::Result<Secret> {
         match std::env::var(name) {
-            Ok(text) if !text.trim().is_empty() => Ok(Secret(text.trim().to_owned())),
+            Ok(text) if !text.trim().is_empty() => Ok(Secret(text)),
             Ok(_) => Err(usage(format!("the environment variable {name} is empty"))),
             Err(std::env::VarError::NotPresent) => {
                 Err(usage(format!("the environment variable {name} is not set")))
@@ -45,8 +45,8 @@ impl Secret {
         let text = std::fs::read_to_string(path).map_err(|error| {
             usage(format!("cannot read the secret in {}: {}", path.display(), error.kind()))
         })?;
-        match text.lines().next().map(str::trim) {
-            Some(line) if !line.is_empty() => Ok(Secret(line.to_owned())),
+        match text.lines().next() {
+            Some(line) if !line.trim().is_empty() => Ok(Secret(line.to_owned())),
             _ => Err(usage(format!("the first line of {} is empty", path.display()))),
         }
     }

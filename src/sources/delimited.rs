@@ -30,6 +30,8 @@ struct Decoded<R> {
     text_at: usize,
     line: u64,
     ended: bool,
+    /// The decoder has given its last byte.
+    finished: bool,
     /// Bytes given out since the last whole row; the reader of rows sets it back.
     since_row: Arc<AtomicUsize>,
 }
@@ -45,6 +47,7 @@ impl<R: Read> Decoded<R> {
             text_at: 0,
             line: 1,
             ended: false,
+            finished: false,
             since_row,
         }
     }
@@ -65,6 +68,7 @@ impl<R: Read> Decoded<R> {
             self.ended,
         );
         self.raw_at += read;
+        self.finished = self.ended && matches!(result, DecoderResult::InputEmpty);
         self.text.truncate(written);
         self.line += self.text.iter().filter(|&&byte| byte == b'\n').count() as u64;
         match result {
@@ -95,13 +99,11 @@ impl<R: Read> Read for Decoded<R> {
             ));
         }
         while self.text_at == self.text.len() {
-            if self.ended && self.raw_at == self.raw.len() && self.text_at > 0 {
+            // A reader asks again after the end, which a decoder does not survive.
+            if self.finished {
                 return Ok(0);
             }
             self.refill()?;
-            if self.ended && self.text.is_empty() {
-                return Ok(0);
-            }
         }
         let count = to.len().min(self.text.len() - self.text_at);
         to[..count].copy_from_slice(&self.text[self.text_at..self.text_at + count]);

@@ -250,7 +250,7 @@ fn with_aliases(feed: &mut Feed, headers: &[String], has_map: bool) {
 }
 
 /// The columns that the map or a header gives, and the key's columns that have a default.
-fn fields(feed: &Feed, headers: &[Vec<String>]) -> anyhow::Result<Vec<usize>> {
+fn fields(feed: &Feed, headers: &[Vec<String>], files: &[FileRead]) -> anyhow::Result<Vec<usize>> {
     let mut fields = Vec::new();
     for (at, column) in feed.table.columns.iter().enumerate() {
         let has = |headers: &Vec<String>| {
@@ -266,9 +266,11 @@ fn fields(feed: &Feed, headers: &[Vec<String>]) -> anyhow::Result<Vec<usize>> {
             let near = nearest(column.name, known)
                 .map(|near| format!("; is it `{near}`?"))
                 .unwrap_or_default();
+            let lacking = headers.iter().position(|headers| !has(headers)).unwrap_or(0);
             anyhow::bail!(
-                "the table `{}` needs the column `{}`, which neither a header nor the map \
+                "{}: the table `{}` needs the column `{}`, which neither a header nor the map \
                  gives{near}",
+                files[lacking].name,
                 feed.table.name,
                 column.name
             );
@@ -384,7 +386,7 @@ pub fn read(
     let mut intakes = Vec::new();
     for mut feed in feeds(kind, map)? {
         with_aliases(&mut feed, &headers[0], has_map);
-        let fields = fields(&feed, &headers)?;
+        let fields = fields(&feed, &headers, &files)?;
         intakes.push(Intake::new(feed, fields, files.len()));
     }
     let mut rows_read = 0;

@@ -52,7 +52,9 @@ fn written(kind: WatermarkKind, value: i64) -> Option<String> {
         }
         WatermarkKind::Timestamp => {
             let at = DateTime::from_timestamp_micros(value)?;
-            Some(at.format("%Y-%m-%d %H:%M:%S%.6f").to_string())
+            let text = at.format("%Y-%m-%d %H:%M:%S%.6f").to_string();
+            // SQLite compares times as texts, so this is the least of those that mean the instant.
+            Some(text.trim_end_matches('0').trim_end_matches('.').to_owned())
         }
     }
 }

@@ -21,6 +21,8 @@ use sql::{Dialect, Parameter, Statement};
 const CHUNK_ROWS: usize = 32_768;
 /// A result is held in memory until it is parsed.
 const ANSWER_BYTES_MAX: usize = 1 << 30;
+/// Shorter options of a URL are words such as `ro` or `on`.
+const SECRET_BYTES: usize = 4;
 /// Beyond the server's own limit, before the answer is given up.
 const GRACE_SECONDS: u64 = 20;
 
@@ -218,8 +220,13 @@ fn without_secrets(error: anyhow::Error, url: &Secret) -> anyhow::Error {
 pub fn redacted(text: &str, url: &Secret) -> String {
     let mut text = url.redact(text);
     if let Ok(parsed) = Url::parse(url.reveal()) {
-        let in_query = parsed.query_pairs().filter(|(key, _)| key == "password");
-        let mut secrets: Vec<String> = in_query.map(|(_, value)| value.into_owned()).collect();
+        // A driver repeats an option that it does not understand.
+        let place = |key: &str| matches!(key, "host" | "socket" | "port" | "user");
+        let in_query = parsed.query_pairs().filter(|(key, _)| !place(key));
+        let mut secrets: Vec<String> = in_query
+            .map(|(_, value)| value.into_owned())
+            .filter(|value| value.len() >= SECRET_BYTES)
+            .collect();
         secrets.extend(parsed.password().map(str::to_owned));
         for secret in secrets {
             let bytes = percent_decoded(&secret);

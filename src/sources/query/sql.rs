@@ -101,6 +101,10 @@ pub fn translate(
             let word = reader.word();
             check_word(&word, &mut first)?;
             reader.out.push_str(&word);
+        } else if reader.rest().starts_with("::") {
+            // A cast, and no parameter.
+            reader.out.push_str("::");
+            reader.at += 2;
         } else if let Some(name) = reader.parameter() {
             let Some(parameter) = parameters.iter().find(|one| one.name == name) else {
                 let names: Vec<&str> = parameters.iter().map(|one| one.name).collect();
@@ -259,15 +263,9 @@ impl Reader<'_> {
         word
     }
 
-    /// `:name`; the two colons of a cast are no parameter.
+    /// `:name`.
     fn parameter(&mut self) -> Option<String> {
         let rest = self.rest();
-        if rest.starts_with("::") {
-            self.out.push_str("::");
-            self.at += 2;
-            // What follows is read as a word in the next round; nothing of it is a parameter.
-            return None;
-        }
         let name = rest.strip_prefix(':')?;
         if !name.starts_with(|sign: char| sign == '_' || sign.is_ascii_alphabetic()) {
             return None;

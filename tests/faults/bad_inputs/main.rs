@@ -87,7 +87,7 @@ fn judge(case: &Case, tried: &Tried) -> String {
         return format!("exit {code} without the file's name: {stderr}");
     }
     // A library may give up on nonsense, which is caught; our own code may not.
-    let ours = |line: &&str| line.contains("panicked at") && !line.contains("/registry/");
+    let ours = |line: &&str| line.contains("panicked at src/") || line.contains("at models/");
     if let Some(line) = stderr.lines().find(ours) {
         return line.to_owned();
     }

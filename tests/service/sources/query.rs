@@ -154,7 +154,7 @@ fn values_arrive_exactly(upstream: &Upstream) {
     // NULL and an empty text differ where a map makes them differ; a bad value names its row.
     job(&home, "", "SELECT sku, shop, day, note AS pieces, price FROM sold WHERE sku = 'D'");
     let bad = home.pull_with(&["--accept-schema"], &env);
-    bad.refused(3, &["row 1", "qty = \"x\"", "not a"]);
+    bad.refused(3, &["row 1", "qty = \"x\"", "want a plain decimal number"]);
     // Parameters are bound: a date is compared as a date.
     job(
         &home,
@@ -173,7 +173,7 @@ fn only_new_rows_are_asked_for(upstream: &Upstream) {
     assert_eq!((dry.books()[0], home.watermark().len()), (4, 0), "a dry run moves nothing");
     let first = home.pull_with(&[], &env).expect(0);
     assert_eq!(first.books(), [4, 4, 0, 0, 0]);
-    assert_eq!(home.watermark(), ["2026-02-03 10:00:00.000000"]);
+    assert_eq!(home.watermark(), ["2026-02-03 10:00:00"]);
 
     // Only rows at most a day older than the watermark are read again.
     let second = home.pull_with(&[], &env).expect(0);
@@ -187,14 +187,14 @@ fn only_new_rows_are_asked_for(upstream: &Upstream) {
     ]);
     let third = home.pull_with(&[], &env).expect(0);
     assert_eq!(third.books(), [5, 3, 2, 0, 1]);
-    assert_eq!(home.watermark(), ["2026-02-04 09:00:00.000000"], "the far future moves nothing");
+    assert_eq!(home.watermark(), ["2026-02-04 09:00:00"], "the far future moves nothing");
     assert!(third.notes().contains("ahead of the clock"), "{}", third.notes());
     assert!(home.sales().contains(&"D S2 2026-02-03 8".to_owned()));
 
     // Nothing past the watermark: nothing to do, and the watermark stays.
     upstream.run(&["DELETE FROM sold"]);
     assert_eq!(home.pull_with(&[], &env).expect(0).books(), [0; 5]);
-    assert_eq!(home.watermark(), ["2026-02-04 09:00:00.000000"]);
+    assert_eq!(home.watermark(), ["2026-02-04 09:00:00"]);
 }
 
 fn a_failed_pull_leaves_everything(upstream: &Upstream) {

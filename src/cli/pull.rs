@@ -61,7 +61,8 @@ pub async fn run(global: &Global, args: PullArgs) -> anyhow::Result<Exit> {
     } else {
         print(&report)?;
     }
-    Ok(report.complete().context(format!("job {} for {date}", job.name)).map(|_| Exit::Ok)?)
+    report.complete().with_context(|| format!("job {} for {date}", job.name))?;
+    Ok(Exit::Ok)
 }
 
 /// The limited child that reads one file for its parent.

@@ -224,7 +224,7 @@ fn file_rules(
     Ok(FileRules {
         pattern,
         file_mib_max: within("file_mib_max", file.unwrap_or(2_048), 1, 1 << 20)?,
-        memory_mib_max: within("memory_mib_max", memory.unwrap_or(1_024), 256, 1 << 20)?,
+        memory_mib_max: within("memory_mib_max", memory.unwrap_or(512), 256, 1 << 20)?,
         unpacked_mib_max: within("unpacked_mib_max", unpacked.unwrap_or(256), 1, 1 << 16)?,
     })
 }

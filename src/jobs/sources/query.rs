@@ -61,7 +61,7 @@ pub async fn pull(pull: &Pull<'_>, of: &Query, report: &mut SourceReport) -> any
     let settled = move |_: &Load| Ok(Some(note));
     let done =
         import_inputs(pull.store, pull.source.kind, &map, &options, open, settled, |_| {}).await;
-    report.take(source, done.map_err(|error| as_rejected(error, "the query's rows"))?)?;
+    report.take("its rows", done.map_err(|error| as_rejected(error, "the query's rows"))?)?;
     if !pull.options.dry_run {
         report.watermark = new_mark;
     }

@@ -96,7 +96,7 @@ pub fn cases(random: &mut Random) -> Vec<Case> {
         ),
         ("empty.ics", String::new()),
         ("text.ics", "hello".to_owned()),
-        ("nul.ics", calendar(&event("DTSTART;VALUE=DATE:2026\0101"))),
+        ("nul.ics", calendar(&event("DTSTART;VALUE=DATE:2026\x000101"))),
         ("cr.ics", calendar(&event("DTSTART;VALUE=DATE:20260101")).replace("\r\n", "\r")),
         (
             "long-name.ics",

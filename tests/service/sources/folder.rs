@@ -140,6 +140,20 @@ fn a_file_that_cannot_be_taken_stops_those_after_it() {
     }
 }
 
+/// A footer that claims a list of two thousand million columns: whoever believes it runs out of memory,
+/// which ends a process. It is the reading child's.
+#[test]
+fn a_bomb_ends_its_reader_and_not_the_pull() {
+    let home = with_source("");
+    home.write("in/a.csv", day(1, 1));
+    let footer = b"\x15\x02\x19\xfc\xff\xff\xff\xff\x07";
+    let length = (footer.len() as u32).to_le_bytes();
+    home.write("in/b.parquet", [b"PAR1", &footer[..], &length, b"PAR1"].concat());
+    home.pull().refused(3, &["b.parquet", "ended by signal 6", "512 MiB"]);
+    assert_eq!(home.sales().len(), 2);
+    home.granary(&["run", "pulls", "--date", "2026-02-02"], &[]).refused(3, &["b.parquet"]);
+}
+
 #[test]
 fn drift_is_named() {
     let home = with_source("");

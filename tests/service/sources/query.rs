@@ -65,7 +65,7 @@ impl Upstream {
     fn seed(&self) {
         let create = format!(
             "CREATE TABLE sold (sku VARCHAR(20) NOT NULL, shop VARCHAR(20), day DATE, \
-             pieces DECIMAL(12,3), price DECIMAL(12,2), note VARCHAR(100), changed {})",
+             pieces DECIMAL(18,3), price DECIMAL(12,2), note VARCHAR(100), changed {})",
             self.timestamp()
         );
         self.run(&[

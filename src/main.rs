@@ -14,6 +14,9 @@ fn main() -> ExitCode {
         }
     };
     log_to_stderr();
+    if let Ok(program) = std::env::current_exe() {
+        granary::cli::read_files_with(program);
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

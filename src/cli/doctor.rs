@@ -10,6 +10,7 @@ use super::text::{self, Style, plain};
 use crate::config::{Database, Exit, Job};
 use crate::jobs::due::{self, Timetable};
 use crate::store::db::Db;
+use crate::store::Store;
 use crate::store::read::series;
 
 /// Under this much free space a night may not fit.
@@ -70,7 +71,10 @@ pub async fn run(global: &Global, _args: DoctorArgs) -> anyhow::Result<Exit> {
     };
     match global.store().await {
         Ok(store) => match store.snapshot().await {
-            Ok(mut db) => check_database(&mut db, &jobs, now, &mut checks).await,
+            Ok(mut db) => {
+                check_database(&mut db, &jobs, now, &mut checks).await;
+                check_sources(&store, &jobs, &mut checks).await;
+            }
             Err(error) => checks.push(broken("database", error.to_string(), "see the detail")),
         },
         Err(error) => {
@@ -211,6 +215,27 @@ fn check_freshness(
             }
             Some(day) => ok(what, format!("the newest is of {day}")),
         });
+    }
+}
+
+/// When each source of each job was last read to its end.
+async fn check_sources(
+    store: &Store,
+    jobs: &std::collections::BTreeMap<String, Job>,
+    checks: &mut Vec<Check>,
+) {
+    for job in jobs.values() {
+        for source in &job.sources {
+            let name = format!("{}/{}", job.name, source.name);
+            checks.push(match store.source_state(&job.name, &source.name).await {
+                Ok(Some(state)) => ok(
+                    "source",
+                    format!("{name}: pulled at {}, {} rows", state.succeeded_at, state.rows_read),
+                ),
+                Ok(None) => note("source", format!("{name}: never pulled"), "`granary pull JOB`"),
+                Err(error) => broken("source", format!("{name}: {error:#}"), "see the detail"),
+            });
+        }
     }
 }
 

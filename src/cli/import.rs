@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::Global;
 use crate::config::{ALL_TABLES, Exit, Refused, Table};
 use crate::jobs::import::{ImportOptions, Report, import_files};
-use crate::sources::{Limits, Map, nearest};
+use crate::sources::{self, Limits, Map, nearest};
 
 #[derive(Args)]
 pub struct ImportArgs {
@@ -164,6 +164,7 @@ fn for_calendar_events(args: &ImportArgs, kind: &Table, map: &mut Map) -> anyhow
 /// Runs the same command in a limited child and says what became of it.
 fn limited(args: &ImportArgs) -> anyhow::Result<Exit> {
     use std::os::unix::process::ExitStatusExt;
+    let files: Vec<String> = args.files.iter().map(|path| sources::file_name(path)).collect();
     let program = std::env::current_exe().context("cannot find this program's file")?;
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     let status = std::process::Command::new(program)
@@ -190,9 +191,10 @@ fn limited(args: &ImportArgs) -> anyhow::Result<Exit> {
         (None, signal) => Err(Refused::new(
             Exit::DataRejected,
             format!(
-                "the importing process was ended by signal {} under its limits of {} MiB and {} \
-                 seconds of processor time; nothing was changed (--memory-limit-mib and \
+                "the process that imports {} was ended by signal {} under its limits of {} MiB and \
+                 {} seconds of processor time; nothing was changed (--memory-limit-mib and \
                  --cpu-limit-seconds raise them)",
+                files.join(", "),
                 signal.unwrap_or_default(),
                 args.memory_limit_mib,
                 args.cpu_limit_seconds

@@ -17,6 +17,7 @@ mod migrate;
 mod plan;
 mod policy;
 mod progress;
+mod pull;
 mod purge;
 mod read;
 mod roles;
@@ -107,6 +108,11 @@ enum Command {
     Calendar(calendar::CalendarArgs),
     /// Add, list and remove events that a planner knows of: tournaments, live streams, viral posts.
     Event(event::EventArgs),
+    /// Pull a job's sources now, without its night, and print the books.
+    Pull(pull::PullArgs),
+    /// Reads one file for a pull, under limits.
+    #[command(name = crate::sources::isolated::COMMAND, hide = true)]
+    ReadRows,
     /// Run one job now; safe to repeat.
     Run(run::RunArgs),
     /// Run jobs when they are due and serve the plan as a web page.
@@ -153,6 +159,8 @@ impl Cli {
             Command::Import(args) => import::run(global, args).await,
             Command::Calendar(args) => calendar::run(global, args).await,
             Command::Event(args) => event::run(global, args).await,
+            Command::Pull(args) => pull::run(global, args).await,
+            Command::ReadRows => pull::read_rows(),
             Command::Run(args) => run::run(global, args).await,
             Command::Serve(args) => serve::run(global, args).await,
             Command::Backtest(args) => backtest::run(global, *args).await,
@@ -182,6 +190,11 @@ fn person() -> String {
         .filter_map(|name| std::env::var(name).ok())
         .find(|name| !name.trim().is_empty())
         .unwrap_or_else(|| "someone at this machine".to_owned())
+}
+
+/// Files of sources are read by children that run this program, under limits.
+pub fn read_files_with(program: PathBuf) {
+    crate::sources::isolated::read_with(program);
 }
 
 /// Prints an error with its causes on stderr and gives the exit code it stands for.

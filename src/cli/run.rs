@@ -38,7 +38,7 @@ pub async fn run_job(
 ) -> anyhow::Result<RunOutcome> {
     let date = match date {
         Some(date) => date,
-        None => nightly::next_business_date(store).await?,
+        None => nightly::default_business_date(store, job).await?,
     };
     let stages = Stages::new();
     let options = RunOptions {
@@ -69,7 +69,7 @@ pub fn print_outcome(outcome: &RunOutcome) {
         println!("{resumed}");
     }
     let total: u64 = outcome.stage_ms.values().sum();
-    let stages: Vec<String> = ["pull", "panel", "forecast", "plan", "report", "publish"]
+    let stages: Vec<String> = ["sources", "pull", "panel", "forecast", "plan", "report", "publish"]
         .iter()
         .filter_map(|stage| {
             let ms = outcome.stage_ms.get(stage)?;

@@ -256,6 +256,41 @@ pub struct Load {
     pub defaults: Vec<(String, String)>,
     /// blake3 of the map; empty without one.
     pub map_digest: String,
+    /// What a pull notes in the transaction of its rows.
+    pub note: Option<PullNote>,
+}
+
+/// How far a source was read. Kept with the rows or not at all, so that a source never counts as
+/// read when its rows are not there.
+#[derive(Clone, Debug)]
+pub struct PullNote {
+    pub job: String,
+    pub source: String,
+    /// `None` where the source has none, or none yet.
+    pub watermark: Option<String>,
+    pub columns: Vec<ColumnSeen>,
+    pub rows: u64,
+    /// The file or object that was read.
+    pub file: Option<FileSeen>,
+}
+
+/// A column as the source had it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ColumnSeen {
+    pub name: String,
+    #[serde(rename = "type")]
+    pub kind: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileSeen {
+    /// Path below the folder, or key below the prefix.
+    pub name: String,
+    pub size_bytes: u64,
+    /// What changes when the file does: an object's ETag, a file's times and inode.
+    pub version: String,
+    /// blake3 of the bytes.
+    pub digest: String,
 }
 
 #[derive(Clone, Debug)]

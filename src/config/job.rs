@@ -1,6 +1,6 @@
 //! One job, one TOML file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -14,7 +14,7 @@ use granary_models::policy::order::Target;
 use granary_models::policy::projection::Shortage;
 use serde::{Deserialize, Deserializer};
 
-use super::{Exit, Refused, Retention, time_of_day};
+use super::{Exit, Refused, Retention, Source, time_of_day};
 
 /// What a file in `jobs/` says. Unknown keys are refused, because a misspelt limit is no limit.
 #[derive(Clone, Debug, Deserialize)]
@@ -43,6 +43,11 @@ pub struct Job {
     /// Of a purge job: days that rows are kept, by table.
     #[serde(default)]
     pub retention: Retention,
+    /// What is pulled before the night, in this order.
+    pub sources: Vec<Source>,
+    /// Where the file is; paths of sources and maps start there. Empty for a job without a file.
+    #[serde(skip)]
+    pub folder: PathBuf,
     /// Of the file's text; kept with every run.
     #[serde(skip)]
     pub digest: String,
@@ -323,6 +328,7 @@ impl Job {
             .with_context(|| format!("cannot read the job {}", path.display()))?;
         let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
         Job::parse(&text, stem)
+            .map(|job| Job { folder: path.parent().map(Path::to_owned).unwrap_or_default(), ..job })
             .map_err(|message| Refused::new(Exit::Usage, format!("{}: {message}", path.display())))
             .map_err(Into::into)
     }
@@ -339,6 +345,10 @@ impl Job {
     }
 
     fn check(&self) -> Result<(), String> {
+        let mut names = BTreeSet::new();
+        if let Some(twice) = self.sources.iter().find(|source| !names.insert(&source.name)) {
+            return Err(format!("two sources are named {:?}", twice.name));
+        }
         let range = |name: &str, value: f64, low: f64, high: f64| {
             if (low..=high).contains(&value) {
                 Ok(())

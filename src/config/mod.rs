@@ -10,11 +10,13 @@ mod job;
 mod reject;
 mod retention;
 mod secret;
+pub mod source;
 mod tables;
 
 pub use access::{Actor, Operation, Role};
 pub use batch::{
-    Batch, Books, FileRead, Load, OnUnknown, Origin, Symbols, TableLoad, Unknown, Value, Values,
+    Batch, Books, ColumnSeen, FileRead, FileSeen, Load, OnUnknown, Origin, PullNote, Symbols,
+    TableLoad, Unknown, Value, Values,
 };
 pub use database::Database;
 pub use exit::{Exit, Refused};
@@ -25,4 +27,5 @@ pub use job::{
 pub use reject::{Problem, RejectCode, Rejection};
 pub use retention::Retention;
 pub use secret::Secret;
+pub use source::Source;
 pub use tables::{ALL as ALL_TABLES, Column, Dimension, EVENT_KINDS, Form, Kind, Need, Table};

@@ -4,7 +4,10 @@ macro_rules! codes {
     ($($variant:ident, $text:literal, $explain:literal;)*) => {
         /// Every outcome of a row that is not loaded. The codes are stable; docs/import.md lists
         /// them and a test compares.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(
+            Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize,
+            serde::Deserialize,
+        )]
         pub enum RejectCode { $($variant),* }
 
         impl RejectCode {
@@ -45,6 +48,8 @@ codes! {
     NotPriceBreaks, "not_price_breaks", "The cell is not JSON [[min_qty, unit_cost_minor], …].";
     NotWeekdays, "not_weekdays", "The cell is no list of weekdays such as mon,thu.";
     NotATimeOfDay, "not_a_time_of_day", "The cell is not HH:MM.";
+    NotHashed, "not_hashed",
+        "A shopper is named by something that is no hash of 32 hexadecimal digits or more, and GRANARY_HASH_SALT is not set to make one. The value is not kept.";
     EndsBeforeStart, "ends_before_start", "`ends_on` is before `starts_on`.";
     UnknownItem, "unknown_item", "No such item, and the policy is to reject.";
     UnknownLocation, "unknown_location", "No such location, and the policy is to reject.";
@@ -62,7 +67,7 @@ codes! {
 pub const VALUE_KEPT_BYTES: usize = 200;
 
 /// Why a cell could not be taken.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Problem {
     pub code: RejectCode,
     pub value: String,

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use serde::Serialize;
 
-use crate::config::{Books, Dimension, FileRead, Load, Rejection, Table};
-use crate::sources::{self, Limits, Map, Scales};
+use crate::config::{Books, Dimension, FileRead, Load, PullNote, Rejection, Table};
+use crate::sources::{self, Input, Limits, Map, Scales};
 use crate::store::{LoadOptions, Store};
 
 /// Rejected share of a table's rows beyond which a load changes nothing.
@@ -74,24 +74,35 @@ impl Report {
 
     /// The rejections as CSV with a byte-order mark, which spreadsheets open as UTF-8.
     pub fn write_rejections(&self, path: &Path) -> anyhow::Result<()> {
-        let mut bytes = b"\xef\xbb\xbf".to_vec();
-        let mut csv = csv::Writer::from_writer(&mut bytes);
-        csv.write_record(["table", "file", "row", "column", "value", "code", "reason"])?;
-        for NamedRejection { table, file, rejection } in &self.rejections {
-            csv.write_record([
-                table,
-                &*harmless(file),
-                &rejection.row.to_string(),
-                &harmless(&rejection.column),
-                &harmless(&rejection.problem.value),
-                rejection.problem.code.as_str(),
-                &harmless(&rejection.problem.reason),
-            ])?;
-        }
-        csv.flush()?;
-        drop(csv);
-        std::fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
+        write_rejections(self.rejections.iter(), path)
     }
+}
+
+/// Rejections as CSV with a byte-order mark, which spreadsheets open as UTF-8.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write_rejections<'a>(
+    rejections: impl Iterator<Item = &'a NamedRejection>,
+    path: &Path,
+) -> anyhow::Result<()> {
+    let mut bytes = b"\xef\xbb\xbf".to_vec();
+    let mut csv = csv::Writer::from_writer(&mut bytes);
+    csv.write_record(["table", "file", "row", "column", "value", "code", "reason"])?;
+    for NamedRejection { table, file, rejection } in rejections {
+        csv.write_record([
+            table,
+            &*harmless(file),
+            &rejection.row.to_string(),
+            &harmless(&rejection.column),
+            &harmless(&rejection.problem.value),
+            rejection.problem.code.as_str(),
+            &harmless(&rejection.problem.reason),
+        ])?;
+    }
+    csv.flush()?;
+    drop(csv);
+    std::fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// A spreadsheet takes a text that starts with one of these for a formula; a quote prevents it.
@@ -114,15 +125,41 @@ pub async fn import_files(
     files: &[PathBuf],
     map: &Map,
     options: &ImportOptions,
-    mut progress: impl FnMut(u64) + Send + 'static,
+    progress: impl FnMut(u64) + Send + 'static,
 ) -> anyhow::Result<Report> {
     anyhow::ensure!(!files.is_empty(), "no files to import");
+    let (paths, map_read, limits) = (files.to_vec(), map.clone(), options.limits);
+    let open = move || {
+        let inputs: anyhow::Result<Vec<Input>> =
+            paths.iter().map(|path| Input::file(path, &map_read, &limits)).collect();
+        inputs
+    };
+    import_inputs(store, kind, map, options, open, |_| Ok(None), progress).await
+}
+
+/// Imports whatever `open` opens. `settled` sees the rows before they are written; it can still
+/// refuse them, or give what is to be noted beside them.
+///
+/// # Errors
+/// As [`import_files`].
+pub async fn import_inputs(
+    store: &Store,
+    kind: &'static Table,
+    map: &Map,
+    options: &ImportOptions,
+    open: impl FnOnce() -> anyhow::Result<Vec<Input>> + Send + 'static,
+    settled: impl FnOnce(&Load) -> anyhow::Result<Option<PullNote>> + Send + 'static,
+    mut progress: impl FnMut(u64) + Send + 'static,
+) -> anyhow::Result<Report> {
     let scales = scales(store, kind, map).await?;
-    let (paths, map_read, limits, salt) =
-        (files.to_vec(), map.clone(), options.limits, options.hash_salt.clone());
+    let (map_read, limits, salt) = (map.clone(), options.limits, options.hash_salt.clone());
     // Parsing is long and synchronous, and a panic of a reader's must not take the service along.
     let load = tokio::task::spawn_blocking(move || {
-        sources::read(kind, &paths, &map_read, &scales, &limits, salt, &mut progress)
+        let inputs = open()?;
+        let mut load =
+            sources::read(kind, inputs, &map_read, &scales, &limits, salt, &mut progress)?;
+        load.note = settled(&load)?;
+        anyhow::Ok(load)
     })
     .await
     .context("a reader gave up on the file")??;

@@ -10,3 +10,4 @@ pub mod import;
 pub mod nightly;
 pub mod purge;
 pub mod simulate;
+pub mod sources;

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::config::Problem;
 
 /// One cell as the file holds it.
@@ -18,7 +20,7 @@ pub enum Cell<'a> {
 }
 
 /// Texts end to end, with where each ends.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct TextColumn {
     texts: String,
     ends: Vec<usize>,
@@ -41,7 +43,7 @@ impl TextColumn {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub enum Cells {
     /// No rule uses the column.
     Unread,
@@ -65,7 +67,7 @@ impl Cells {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Chunk {
     /// As a person counts: 1 is the file's first line.
     pub row_numbers: Vec<u32>,
@@ -86,8 +88,12 @@ impl Chunk {
 }
 
 /// A file that is read in chunks.
-pub trait ChunkReader {
+pub trait ChunkReader: Send {
     fn headers(&self) -> &[String];
+    /// The type of each column as the source names it; empty in formats that have no types.
+    fn types(&self) -> Vec<String> {
+        vec![String::new(); self.headers().len()]
+    }
     /// Reads only the columns for which this is true.
     fn select(&mut self, wanted: Vec<bool>);
     fn next_chunk(&mut self) -> anyhow::Result<Option<Chunk>>;

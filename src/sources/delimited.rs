@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::Context;
 use encoding_rs::{Decoder, DecoderResult, Encoding, GB18030, UTF_8, UTF_16BE, UTF_16LE};
@@ -28,10 +30,14 @@ struct Decoded<R> {
     text_at: usize,
     line: u64,
     ended: bool,
+    /// The decoder has given its last byte.
+    finished: bool,
+    /// Bytes given out since the last whole row; the reader of rows sets it back.
+    since_row: Arc<AtomicUsize>,
 }
 
 impl<R: Read> Decoded<R> {
-    fn new(inner: R, encoding: &'static Encoding) -> Decoded<R> {
+    fn new(inner: R, encoding: &'static Encoding, since_row: Arc<AtomicUsize>) -> Decoded<R> {
         Decoded {
             inner,
             decoder: encoding.new_decoder_without_bom_handling(),
@@ -41,6 +47,8 @@ impl<R: Read> Decoded<R> {
             text_at: 0,
             line: 1,
             ended: false,
+            finished: false,
+            since_row,
         }
     }
 
@@ -60,6 +68,7 @@ impl<R: Read> Decoded<R> {
             self.ended,
         );
         self.raw_at += read;
+        self.finished = self.ended && matches!(result, DecoderResult::InputEmpty);
         self.text.truncate(written);
         self.line += self.text.iter().filter(|&&byte| byte == b'\n').count() as u64;
         match result {
@@ -78,18 +87,28 @@ impl<R: Read> Decoded<R> {
 
 impl<R: Read> Read for Decoded<R> {
     fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        // An unclosed quote makes one row of the rest of the file, which need not fit in memory.
+        if self.since_row.load(Ordering::Relaxed) > ROW_BYTES_MAX {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!(
+                    "the row that ends after line {} is longer than {ROW_BYTES_MAX} bytes; a \
+                     quote may be missing",
+                    self.line
+                ),
+            ));
+        }
         while self.text_at == self.text.len() {
-            if self.ended && self.raw_at == self.raw.len() && self.text_at > 0 {
+            // A reader asks again after the end, which a decoder does not survive.
+            if self.finished {
                 return Ok(0);
             }
             self.refill()?;
-            if self.ended && self.text.is_empty() {
-                return Ok(0);
-            }
         }
         let count = to.len().min(self.text.len() - self.text_at);
         to[..count].copy_from_slice(&self.text[self.text_at..self.text_at + count]);
         self.text_at += count;
+        self.since_row.fetch_add(count, Ordering::Relaxed);
         Ok(count)
     }
 }
@@ -118,6 +137,7 @@ pub struct DelimitedReader {
     headers: Vec<String>,
     wanted: Vec<bool>,
     name: String,
+    since_row: Arc<AtomicUsize>,
 }
 
 impl DelimitedReader {
@@ -134,7 +154,8 @@ impl DelimitedReader {
         }
         let (encoding, mark) = encoding_of(&start[..filled], map.encoding.as_deref())?;
         let head = io::Cursor::new(start[mark..filled].to_vec());
-        let text = Decoded::new(BufReader::new(head.chain(file)), encoding);
+        let since_row = Arc::new(AtomicUsize::new(0));
+        let text = Decoded::new(BufReader::new(head.chain(file)), encoding, since_row.clone());
         let delimiter = match map.delimiter {
             None if path.extension().is_some_and(|ext| ext.eq_ignore_ascii_case("tsv")) => b'\t',
             None => b',',
@@ -153,7 +174,7 @@ impl DelimitedReader {
         anyhow::ensure!(found, "{name} is empty: want a header line");
         let headers = super::checked_headers(first.iter(), &name)?;
         let wanted = vec![true; headers.len()];
-        Ok(DelimitedReader { rows, headers, wanted, name })
+        Ok(DelimitedReader { rows, headers, wanted, name, since_row })
     }
 }
 
@@ -183,6 +204,7 @@ impl ChunkReader for DelimitedReader {
         let mut bad = BTreeMap::new();
         let mut record = csv::StringRecord::new();
         while row_numbers.len() < CHUNK_ROWS {
+            self.since_row.store(0, Ordering::Relaxed);
             let more = self
                 .rows
                 .read_record(&mut record)
@@ -191,12 +213,6 @@ impl ChunkReader for DelimitedReader {
                 break;
             }
             let line = record.position().map_or(0, csv::Position::line);
-            anyhow::ensure!(
-                record.as_slice().len() <= ROW_BYTES_MAX,
-                "{}: the row that starts in line {line} is longer than {ROW_BYTES_MAX} bytes; \
-                 a quote may be missing",
-                self.name
-            );
             if let Some(problem) = width_problem(record.len(), self.headers.len()) {
                 bad.insert(row_numbers.len(), problem);
             }

@@ -18,6 +18,8 @@ use super::map::Map;
 use super::recur::{Moment, Recurrence};
 
 const HEADERS: [&str; 4] = ["event_id", "name", "starts_on", "ends_on"];
+/// Several copies of a calendar are held while it is taken apart.
+const BYTES_MAX: u64 = 32 << 20;
 /// A calendar of a million occurrences is an attack or a mistake.
 const ROWS_MAX: usize = 1_000_000;
 /// Longer windows than this are no events.
@@ -62,14 +64,14 @@ impl CalendarReader {
     pub fn open(path: &Path, map: &Map, limits: &Limits) -> anyhow::Result<CalendarReader> {
         let name = path.display().to_string();
         let file = std::fs::File::open(path).with_context(|| format!("cannot read {name}"))?;
+        let bytes_max = limits.unpacked_bytes.min(BYTES_MAX);
         let mut bytes = Vec::new();
-        file.take(limits.unpacked_bytes + 1)
+        file.take(bytes_max + 1)
             .read_to_end(&mut bytes)
             .with_context(|| format!("cannot read {name}"))?;
         ensure!(
-            bytes.len() as u64 <= limits.unpacked_bytes,
-            "{name} is over the limit of {} bytes for a calendar",
-            limits.unpacked_bytes
+            bytes.len() as u64 <= bytes_max,
+            "{name} is over the limit of {bytes_max} bytes for a calendar"
         );
         let text = std::str::from_utf8(&bytes).map_err(|error| {
             let line = 1 + bytes[..error.valid_up_to()].iter().filter(|&&b| b == b'\n').count();

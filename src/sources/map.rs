@@ -1,6 +1,6 @@
 //! The map: a TOML that says how a file's columns become a table's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 
@@ -278,6 +278,35 @@ impl Map {
     pub fn set(&mut self, column: &str, value: toml::Value) {
         let rule = RuleTable { constant: Some(value), ..RuleTable::default() };
         self.columns.insert(column.to_owned(), Rule(rule));
+    }
+
+    /// The source columns that some rule or condition names, in lower case.
+    pub fn columns_named(&self) -> BTreeSet<String> {
+        let rules = self.also.iter().flat_map(|also| also.columns.values());
+        let rules: Vec<&RuleTable> =
+            self.columns.values().chain(rules).map(|rule| &rule.0).collect();
+        let excluded = self.exclude.iter().map(|exclude| &exclude.when);
+        let chosen = self.also.iter().filter_map(|also| also.when.as_ref());
+        let within = rules.iter().flat_map(|rule| rule.when.iter().chain(&rule.unless));
+        let mut names: BTreeSet<String> = excluded
+            .chain(chosen)
+            .chain(within)
+            .map(|condition| condition.column.trim().to_lowercase())
+            .collect();
+        for rule in rules {
+            names
+                .extend(rule.from.iter().chain(&rule.times).map(|name| name.trim().to_lowercase()));
+            for template in rule.template.iter().chain(&rule.hash) {
+                let parts = template.split('{').skip(1).filter_map(|part| part.split_once('}'));
+                names.extend(parts.map(|(name, _)| name.trim().to_lowercase()));
+            }
+        }
+        names
+    }
+
+    /// Whether lines are summed to rows, here or for a further table.
+    pub fn combines(&self) -> bool {
+        !self.combine.is_empty() || self.also.iter().any(|also| !also.combine.is_empty())
     }
 
     /// Errors give the line and column in the file.

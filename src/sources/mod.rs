@@ -3,25 +3,29 @@
 mod chunk;
 mod condition;
 mod delimited;
+pub mod guard;
 mod ics;
 mod intake;
+pub mod isolated;
 mod map;
 mod parquet;
 pub mod parse;
+pub mod query;
 mod recur;
 mod rule;
 mod settle;
+pub mod shelf;
 mod words;
 mod workbook;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context;
 
 use crate::config::{
-    FileRead, Load, OnUnknown, Problem, RejectCode, Symbols, Table, TableLoad, Unknown,
+    ColumnSeen, FileRead, Load, OnUnknown, Problem, RejectCode, Symbols, Table, TableLoad, Unknown,
 };
 
 pub use chunk::{Cell, Chunk, ChunkReader, write_cell};
@@ -82,7 +86,7 @@ fn checked_headers<'a>(
     file: &str,
 ) -> anyhow::Result<Vec<String>> {
     let headers: Vec<String> = names.map(|name| name.trim().to_owned()).collect();
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     for (at, header) in headers.iter().enumerate() {
         anyhow::ensure!(!header.is_empty(), "{file}: column {} has no name", at + 1);
         anyhow::ensure!(
@@ -93,13 +97,29 @@ fn checked_headers<'a>(
     Ok(headers)
 }
 
+/// A library that panics on nonsense has given up on the file, not on the service.
+fn guarded<T>(name: &str, act: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    catch_unwind(AssertUnwindSafe(act)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("no reason");
+        Err(anyhow::anyhow!("{name} is damaged: its reader gave up with: {text}"))
+    })
+}
+
 fn open(path: &Path, map: &Map, limits: &Limits) -> anyhow::Result<Box<dyn ChunkReader>> {
     let extension =
         path.extension().and_then(|ext| ext.to_str()).unwrap_or("").to_ascii_lowercase();
     Ok(match extension.as_str() {
         "csv" | "txt" | "tsv" => Box::new(delimited::DelimitedReader::open(path, map)?),
-        "parquet" => Box::new(parquet::ParquetFile::open(path, limits)?),
-        "xlsx" => Box::new(workbook::WorkbookReader::open(path, map, limits)?),
+        "parquet" => {
+            let name = path.display().to_string();
+            Box::new(guarded(&name, || parquet::ParquetFile::open(path, limits))?)
+        }
+        "xlsx" => {
+            let name = path.display().to_string();
+            Box::new(guarded(&name, || workbook::WorkbookReader::open(path, map, limits))?)
+        }
         "ics" => Box::new(ics::CalendarReader::open(path, map, limits)?),
         other => anyhow::bail!(
             "{}: want a .csv, .tsv, .parquet, .xlsx or .ics file, not {other:?}",
@@ -183,19 +203,36 @@ fn feed(
     })
 }
 
-/// Headers under other well-known names, for files that come without a map.
+/// Other well-known names of headers of sales, for files that come without a map.
+const ALIASES: [(&str, &str); 4] =
+    [("unique_id", "item_id"), ("ds", "date"), ("y", "qty"), ("available", "available_fraction")];
+
+/// The source columns that an import reads where they are there, in lower case: those that the map
+/// names and those that are called as the table's columns are.
+pub fn columns_wanted(kind: &Table, map: &Map) -> BTreeSet<String> {
+    let mut wanted = map.columns_named();
+    let mut of = |table: &Table, ruled: &BTreeMap<String, RuleText>| {
+        let bare = table.columns.iter().filter(|column| !ruled.contains_key(column.name));
+        wanted.extend(bare.map(|column| column.name.to_owned()));
+    };
+    of(kind, &map.columns);
+    for also in &map.also {
+        if let Some(table) = Table::named(&also.table) {
+            of(table, &also.columns);
+        }
+    }
+    if map.digest.is_empty() && kind.name == "sales" {
+        wanted.extend(ALIASES.map(|(alias, _)| alias.to_owned()));
+    }
+    wanted
+}
+
 fn with_aliases(feed: &mut Feed, headers: &[String], has_map: bool) {
     if has_map || feed.table.name != "sales" {
         return;
     }
     let has = |name: &str| headers.iter().any(|header| header.eq_ignore_ascii_case(name));
-    let aliases = [
-        ("unique_id", "item_id"),
-        ("ds", "date"),
-        ("y", "qty"),
-        ("available", "available_fraction"),
-    ];
-    for (alias, name) in aliases {
+    for (alias, name) in ALIASES {
         if has(alias)
             && !has(name)
             && let Some(at) = feed.table.column(name)
@@ -213,7 +250,7 @@ fn with_aliases(feed: &mut Feed, headers: &[String], has_map: bool) {
 }
 
 /// The columns that the map or a header gives, and the key's columns that have a default.
-fn fields(feed: &Feed, headers: &[Vec<String>]) -> anyhow::Result<Vec<usize>> {
+fn fields(feed: &Feed, headers: &[Vec<String>], files: &[FileRead]) -> anyhow::Result<Vec<usize>> {
     let mut fields = Vec::new();
     for (at, column) in feed.table.columns.iter().enumerate() {
         let has = |headers: &Vec<String>| {
@@ -229,9 +266,11 @@ fn fields(feed: &Feed, headers: &[Vec<String>]) -> anyhow::Result<Vec<usize>> {
             let near = nearest(column.name, known)
                 .map(|near| format!("; is it `{near}`?"))
                 .unwrap_or_default();
+            let lacking = headers.iter().position(|headers| !has(headers)).unwrap_or(0);
             anyhow::bail!(
-                "the table `{}` needs the column `{}`, which neither a header nor the map \
+                "{}: the table `{}` needs the column `{}`, which neither a header nor the map \
                  gives{near}",
+                files[lacking].name,
                 feed.table.name,
                 column.name
             );
@@ -287,7 +326,31 @@ fn unknown_policy(feed: &Feed) -> Unknown {
     ])
 }
 
-/// Reads files into settled rows of `kind` and of the map's further tables.
+/// One thing to read: a file, or what a query brought.
+pub struct Input {
+    /// As the books and rejections name it.
+    pub name: String,
+    /// blake3 of its bytes.
+    pub digest: String,
+    pub reader: Box<dyn ChunkReader>,
+}
+
+impl Input {
+    /// # Errors
+    /// A file that cannot be read, has a claim over the limits, or headers that are no names.
+    pub fn file(path: &Path, map: &Map, limits: &Limits) -> anyhow::Result<Input> {
+        let reader = open(path, map, limits)?;
+        Ok(Input { name: file_name(path), digest: digest(path)?, reader })
+    }
+
+    /// The columns as the source has them.
+    pub fn columns(&self) -> Vec<ColumnSeen> {
+        let names = self.reader.headers().iter().cloned();
+        names.zip(self.reader.types()).map(|(name, kind)| ColumnSeen { name, kind }).collect()
+    }
+}
+
+/// Reads inputs into settled rows of `kind` and of the map's further tables.
 ///
 /// `salt` keys the hash of identities and goes before the map's own; `progress` hears how many rows
 /// were read.
@@ -296,7 +359,7 @@ fn unknown_policy(feed: &Feed) -> Unknown {
 /// A file that cannot be read or decoded, headers that do not fit, a map that does not fit.
 pub fn read(
     kind: &'static Table,
-    paths: &[PathBuf],
+    inputs: Vec<Input>,
     map: &Map,
     scales: &Scales,
     limits: &Limits,
@@ -313,9 +376,9 @@ pub fn read(
     let has_map = !map.digest.is_empty();
     let mut readers = Vec::new();
     let mut files = Vec::new();
-    for path in paths {
-        readers.push(open(path, map, limits)?);
-        files.push(FileRead { name: file_name(path), digest: digest(path)? });
+    for input in inputs {
+        readers.push(input.reader);
+        files.push(FileRead { name: input.name, digest: input.digest });
     }
     let headers: Vec<Vec<String>> = readers.iter().map(|r| r.headers().to_vec()).collect();
     let mut symbols = Symbols::default();
@@ -323,7 +386,7 @@ pub fn read(
     let mut intakes = Vec::new();
     for mut feed in feeds(kind, map)? {
         with_aliases(&mut feed, &headers[0], has_map);
-        let fields = fields(&feed, &headers)?;
+        let fields = fields(&feed, &headers, &files)?;
         intakes.push(Intake::new(feed, fields, files.len()));
     }
     let mut rows_read = 0;
@@ -421,7 +484,14 @@ fn finish(
             rejections: intake.rejections,
         })
         .collect();
-    Load { symbols, files, tables, defaults: map.defaults.pairs(), map_digest: map.digest.clone() }
+    Load {
+        symbols,
+        files,
+        tables,
+        defaults: map.defaults.pairs(),
+        map_digest: map.digest.clone(),
+        note: None,
+    }
 }
 
 /// The file's name without its folders: paths of one machine mean nothing on another.

@@ -20,6 +20,7 @@ pub struct ParquetFile {
     path: PathBuf,
     name: String,
     headers: Vec<String>,
+    types: Vec<String>,
     wanted: Vec<bool>,
     /// The type of each column that cannot be read; one that nothing uses may be of any.
     unreadable: Vec<Option<String>>,
@@ -65,6 +66,7 @@ impl ParquetFile {
             path: path.to_owned(),
             wanted: vec![true; headers.len()],
             headers,
+            types: schema.iter_values().map(|field| format!("{:?}", field.dtype())).collect(),
             unreadable,
             exact_floats: false,
             slices: slices(&groups, rows),
@@ -76,6 +78,28 @@ impl ParquetFile {
     pub fn with_exact_floats(mut self) -> ParquetFile {
         self.exact_floats = true;
         self
+    }
+
+    fn columns(&self, offset: usize, rows: usize) -> anyhow::Result<Vec<Cells>> {
+        let frame = self
+            .read(offset, rows)
+            .with_context(|| format!("{}: cannot read rows from {offset}", self.name))?;
+        anyhow::ensure!(
+            frame.width() == 0 || frame.height() == rows,
+            "{}: {} rows from {offset} where the footer has {rows}",
+            self.name,
+            frame.height()
+        );
+        let mut columns: Vec<Cells> = self.headers.iter().map(|_| Cells::Unread).collect();
+        for (at, header) in self.headers.iter().enumerate() {
+            if self.wanted[at] {
+                let column = frame.columns().iter().find(|column| column.name().trim() == header);
+                let column = column.with_context(|| format!("{}: no `{header}`", self.name))?;
+                columns[at] = cells(column, self.exact_floats)
+                    .with_context(|| format!("{}: cannot read `{header}`", self.name))?;
+            }
+        }
+        Ok(columns)
     }
 
     fn read(&self, offset: usize, rows: usize) -> PolarsResult<DataFrame> {
@@ -137,6 +161,10 @@ impl ChunkReader for ParquetFile {
         &self.headers
     }
 
+    fn types(&self) -> Vec<String> {
+        self.types.clone()
+    }
+
     fn select(&mut self, wanted: Vec<bool>) {
         self.wanted = wanted;
     }
@@ -153,18 +181,7 @@ impl ChunkReader for ParquetFile {
             );
         }
         let Some((offset, rows)) = self.slices.pop() else { return Ok(None) };
-        let frame = self
-            .read(offset, rows)
-            .with_context(|| format!("{}: cannot read rows from {offset}", self.name))?;
-        let mut columns: Vec<Cells> = self.headers.iter().map(|_| Cells::Unread).collect();
-        for (at, header) in self.headers.iter().enumerate() {
-            if self.wanted[at] {
-                let column = frame.columns().iter().find(|column| column.name().trim() == header);
-                let column = column.with_context(|| format!("{}: no `{header}`", self.name))?;
-                columns[at] = cells(column, self.exact_floats)
-                    .with_context(|| format!("{}: cannot read `{header}`", self.name))?;
-            }
-        }
+        let columns = super::guarded(&self.name, || self.columns(offset, rows))?;
         // Row numbers count the header, as in the other formats: the first row is row 2.
         let first = offset as u32 + 2;
         let row_numbers = (first..first + rows as u32).collect();

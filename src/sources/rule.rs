@@ -8,7 +8,9 @@ use super::chunk::{Cell, Chunk, write_cell};
 use super::condition::Test;
 use super::map::RuleTable;
 use super::parse::{self, DateStyle, Number};
-use super::words::{TEXT_BYTES_MAX, check_text, choice, currency, formed, refuse};
+use super::words::{
+    SHOPPER, TEXT_BYTES_MAX, check_text, choice, currency, formed, keyed_hash, refuse, shopper,
+};
 
 /// What all rules of a load share.
 #[derive(Debug, Clone)]
@@ -49,6 +51,8 @@ pub struct Rule {
     /// For `distinct`: the symbol's number stands for the text.
     as_number_of_text: bool,
     last: Option<(i64, u32)>,
+    /// Makes a hash of a shopper who is named otherwise.
+    shopper_key: Option<[u8; 32]>,
 }
 
 #[derive(Debug)]
@@ -132,6 +136,7 @@ impl Rule {
             upper: rule.upper,
             as_number_of_text: false,
             last: None,
+            shopper_key: shared.hash_key.filter(|_| column.name == SHOPPER),
         }
     }
 
@@ -265,8 +270,7 @@ impl Rule {
             },
             Input::Hash(parts) => match (fill(parts, chunk, row), hash_key) {
                 (Some(text), Some(key)) => {
-                    let hash = blake3::keyed_hash(key, text.as_bytes()).to_hex();
-                    self.cell_value(Cell::Text(&hash[..32]), decimals, symbols)
+                    self.cell_value(Cell::Text(&keyed_hash(key, &text)), decimals, symbols)
                 }
                 _ => self.missing(),
             },
@@ -349,6 +353,10 @@ impl Rule {
         symbols: &mut Symbols,
     ) -> Result<Value, Problem> {
         match self.column.kind {
+            Kind::Text if self.column.name == SHOPPER => {
+                let symbol = symbols.intern(&shopper(cell, self.shopper_key.as_ref())?);
+                Ok(self.symbol_value(symbol))
+            }
             Kind::Text => self.text(cell, symbols),
             Kind::Choice(words) => choice(cell, words, symbols),
             Kind::Currency => currency(cell, symbols),

@@ -27,6 +27,30 @@ pub fn check_text(text: &str, bytes_max: usize) -> Result<(), Problem> {
     Ok(())
 }
 
+/// The column that names shoppers.
+pub const SHOPPER: &str = "shopper_hash";
+/// Hexadecimal digits of a hash: 128 bits.
+const HASH_DIGITS: usize = 32;
+
+pub fn keyed_hash(key: &[u8; 32], text: &str) -> String {
+    blake3::keyed_hash(key, text.as_bytes()).to_hex()[..HASH_DIGITS].to_owned()
+}
+
+/// A shopper is stored as a keyed hash from the first byte on. What is one already stays; with a key,
+/// anything else becomes one; without, the row is refused and its value not kept.
+pub fn shopper(cell: Cell, key: Option<&[u8; 32]>) -> Result<String, Problem> {
+    let mut text = String::new();
+    write_cell(cell, &mut text);
+    if text.len() >= HASH_DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        check_text(&text, TEXT_BYTES_MAX)?;
+        return Ok(text);
+    }
+    let reason = "a shopper is named by no hash; set GRANARY_HASH_SALT, or hash it before it comes \
+                  here";
+    key.map(|key| keyed_hash(key, &text))
+        .ok_or_else(|| Problem::new(RejectCode::NotHashed, "", reason))
+}
+
 pub fn choice(cell: Cell, words: &[&str], symbols: &mut Symbols) -> Result<Value, Problem> {
     let mut text = String::new();
     write_cell(cell, &mut text);

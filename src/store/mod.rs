@@ -10,6 +10,7 @@ mod load;
 pub mod memory;
 pub mod publish;
 pub mod purge;
+pub mod pulls;
 pub mod read;
 pub mod roles;
 pub mod sales;

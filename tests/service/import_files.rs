@@ -57,6 +57,22 @@ impl Shop {
     }
 }
 
+/// The last line need not end, in any encoding.
+#[tokio::test]
+async fn a_file_may_end_without_a_line_break() {
+    let text = "item_id,location_id,date,qty\nA,S1,2026-01-02,3";
+    let utf16: Vec<u8> =
+        "\u{feff}".encode_utf16().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    let shop = Shop::open().await;
+    for (name, bytes) in [("a.csv", text.as_bytes()), ("b.csv", &utf16)] {
+        let file = shop.file(name, bytes);
+        let report = shop.import("sales", &file, "").await.expect(name);
+        assert_eq!(report.tables[0].total.read, 1, "{name}");
+    }
+    let file = shop.file("c.csv", b"item_id,location_id,date,qty");
+    assert_eq!(shop.import("sales", &file, "").await.expect("a header").tables[0].total.read, 0);
+}
+
 /// Every code of a rejected row, and a row that earns it beside one that is good.
 #[tokio::test]
 async fn every_bad_cell_has_its_code() {
@@ -120,11 +136,22 @@ async fn every_bad_cell_has_its_code() {
         ("item", "item_id,qty_decimals", "A,7", "out_of_range"),
         ("item", "item_id,name", "A,\"two\nlines\"", "control_character"),
         ("item", "item_id,shelf_life_days", "A,0", "out_of_range"),
-        ("event_log", "shopper_hash,item_id,event,at", "h,A,view,2026-01-02", "not_a_time"),
         (
             "event_log",
             "shopper_hash,item_id,event,at",
-            "h,A,stare,2026-01-02T03:04:05Z",
+            "alice@example.com,A,view,2026-01-02T03:04:05Z",
+            "not_hashed",
+        ),
+        (
+            "event_log",
+            "shopper_hash,item_id,event,at",
+            "0123456789abcdef0123456789abcdef,A,view,2026-01-02",
+            "not_a_time",
+        ),
+        (
+            "event_log",
+            "shopper_hash,item_id,event,at",
+            "0123456789abcdef0123456789abcdef,A,stare,2026-01-02T03:04:05Z",
             "not_a_choice",
         ),
         (

@@ -124,7 +124,7 @@ impl Shelves {
     /// One shopper's weeks: a few visits, each to one family of goods with a glance elsewhere.
     pub fn shopper(&self, world: &World, shopper: u64) -> (String, Vec<ShopperEvent>) {
         let mut random = Random::new(world.seed(), Purpose::Shoppers, shopper);
-        let hash = format!("{:016x}", random.next_u64());
+        let hash = format!("{:032x}", random.next_u64());
         let mut events = Vec::new();
         let favourite = weighted(&self.pull, &mut random);
         for visit in 0..1 + random.poisson(1.2) {

@@ -1,4 +1,4 @@
-//! A night: pull → check freshness → forecast → plan → gates → publish.
+//! A night: sources → pull → check freshness → forecast → plan → gates → publish.
 
 mod facts;
 mod findings;
@@ -40,6 +40,7 @@ use self::planning::{Before, Planned};
 use self::succession::Succession;
 use self::supply::SupplyBook;
 use crate::config::{Exit, Job, Refused, faults};
+use crate::jobs::sources::{self, PullOptions};
 use crate::store::Store;
 use crate::store::checkpoint::Keep;
 use crate::store::memory::MemoryRows;
@@ -141,6 +142,21 @@ pub async fn next_business_date(store: &Store) -> anyhow::Result<Day> {
         .ok_or_else(|| Refused::new(Exit::DataRejected, "there are no sales; import some").into())
 }
 
+/// The date to plan for when none is given. A job that pulls its own inputs plans for today in its
+/// time zone, since what it will pull is not there yet.
+pub async fn default_business_date(store: &Store, job: &Job) -> anyhow::Result<Day> {
+    match &job.schedule {
+        Some(schedule) if !job.sources.is_empty() => {
+            Ok(Day::from(chrono::Utc::now().with_timezone(&schedule.time_zone).date_naive()))
+        }
+        None if !job.sources.is_empty() => {
+            let next = next_business_date(store).await;
+            Ok(next.unwrap_or_else(|_| Day::from(chrono::Utc::now().date_naive())))
+        }
+        _ => next_business_date(store).await,
+    }
+}
+
 struct Stages<'a> {
     started: Instant,
     ms: BTreeMap<&'static str, u64>,
@@ -166,6 +182,11 @@ async fn night(
     attempt_id: i64,
     stages: &mut Stages<'_>,
 ) -> anyhow::Result<RunOutcome> {
+    if !job.sources.is_empty() {
+        stages.begin("sources");
+        sources::pull(store, job, business_date, PullOptions::default()).await.complete()?;
+        stages.end("sources");
+    }
     stages.begin("pull");
     let facts = Facts::pull(store, job, business_date).await?;
     check_freshness(&facts, job)?;

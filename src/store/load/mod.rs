@@ -72,7 +72,7 @@ impl Store {
         faults::point("import.before_rows")?;
         let mut loaded =
             Loaded { books: Vec::new(), rejections: Vec::new(), created: [0; 3], refused: None };
-        let Load { symbols, files, tables, defaults, map_digest } = load;
+        let Load { symbols, files, tables, defaults, map_digest, note } = load;
         let defaults_by_key: BTreeMap<&str, &str> =
             defaults.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
         let mut names = Vec::new();
@@ -129,6 +129,9 @@ impl Store {
             .execute(&mut transaction)
             .await
             .context("cannot write the map's defaults")?;
+        }
+        if let Some(note) = &note {
+            super::pulls::write_note(&mut transaction, note, imported_at).await?;
         }
         faults::point("import.before_commit")?;
         transaction.commit().await.context("cannot commit the import")?;

@@ -145,7 +145,7 @@ fn worker() {
             let _ = std::fs::remove_file(current);
         }
         tried += 1;
-        if tried % 64 == 0 {
+        if tried.is_multiple_of(64) {
             println!("TRIED {tried}");
         }
     }

@@ -13,7 +13,7 @@ fn main() -> ExitCode {
             return ExitCode::from(error.exit_code() as u8);
         }
     };
-    log_to_stderr();
+    log_to_stderr(cli.is_under_a_server());
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -27,9 +27,11 @@ fn main() -> ExitCode {
     }
 }
 
-/// What the service did, on stderr; `GRANARY_LOG=debug` says more.
-fn log_to_stderr() {
+/// What the service did, on stderr; `GRANARY_LOG=debug` says more. Under a server, which has the time and
+/// the place itself, lines are bare.
+fn log_to_stderr(bare: bool) {
     let filter = EnvFilter::try_from_env("GRANARY_LOG")
         .unwrap_or_else(|_| EnvFilter::new("warn,granary=info,sqlx=error"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if bare { log.without_time().with_target(false).with_ansi(false).init() } else { log.init() }
 }

@@ -1,13 +1,16 @@
 //! What a run is told: exit codes and job files; and the words that reading and writing share.
 
 mod batch;
+pub mod clock;
 mod database;
 mod exit;
 mod forms;
 mod job;
 mod reject;
+mod schedule;
 mod secret;
 mod tables;
+mod user;
 
 pub use batch::{
     Batch, Books, FileRead, Load, OnUnknown, Origin, Symbols, TableLoad, Unknown, Value, Values,
@@ -15,9 +18,9 @@ pub use batch::{
 pub use database::Database;
 pub use exit::{Exit, Refused};
 pub use forms::{time_of_day, weekdays};
-pub use job::{
-    Defaults, ForecastSettings, Freshness, Job, JobKind, Overlap, Policy, Production, Schedule,
-};
+pub use job::{Defaults, ForecastSettings, Freshness, Job, JobKind, Policy, Production};
 pub use reject::{Problem, RejectCode, Rejection};
+pub use schedule::{Overlap, Retry, Schedule};
 pub use secret::Secret;
 pub use tables::{ALL as ALL_TABLES, Column, Dimension, EVENT_KINDS, Form, Kind, Need, Table};
+pub use user::user;

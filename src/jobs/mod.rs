@@ -1,5 +1,6 @@
 //! What the service does: one file or folder per job, and what is due.
 
+pub mod backfill;
 pub mod backtest;
 pub mod calendars;
 pub mod demo;
@@ -8,3 +9,4 @@ pub mod events;
 pub mod import;
 pub mod nightly;
 pub mod simulate;
+pub mod timetable;

@@ -171,6 +171,7 @@ pub fn router(app: App, loopback: bool) -> Router {
         .route("/findings", get(pages::findings))
         .route("/jobs", get(pages::jobs))
         .route("/healthz", get(api::health))
+        .route("/api/jobs.json", get(api::jobs))
         .route("/api/plan.json", get(api::plan))
         .route("/api/sku/{item_id}/{location_file}", get(api::sku))
         .route("/static/granary.css", get(stylesheet))

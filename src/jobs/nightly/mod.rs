@@ -36,6 +36,7 @@ use self::succession::Succession;
 use self::supply::SupplyBook;
 use crate::config::{Exit, Job, Refused};
 use crate::store::Store;
+use crate::store::attempt::{Asked, Lease};
 use crate::store::memory::MemoryRows;
 use crate::store::publish::RunRows;
 
@@ -94,10 +95,20 @@ pub async fn run(
     business_date: Day,
     options: &RunOptions<'_>,
 ) -> anyhow::Result<RunOutcome> {
-    let _lock = store.lock_run()?;
-    let attempt_id = store.begin_attempt(&job.name, business_date).await?;
+    let lease = store.begin_run(job, business_date, Asked::ByHand).await?;
+    run_under(store, job, business_date, lease, options).await
+}
+
+/// The same under a lease that was taken before. Once that is lost nothing is written any more.
+pub async fn run_under(
+    store: &Store,
+    job: &Job,
+    business_date: Day,
+    lease: Lease,
+    options: &RunOptions<'_>,
+) -> anyhow::Result<RunOutcome> {
     let mut stages = Stages { started: Instant::now(), ms: BTreeMap::new(), on: options.on_stage };
-    let result = night(store, job, business_date, options, attempt_id, &mut stages).await;
+    let result = night(store, job, business_date, options, &lease, &mut stages).await;
     let (outcome, detail) = match &result {
         Ok(run) if run.held_because.is_empty() => ("published", String::new()),
         Ok(run) => ("held", run.held_because.join(", ")),
@@ -106,7 +117,7 @@ pub async fn run(
             _ => ("failed", format!("{error:#}")),
         },
     };
-    store.end_attempt(attempt_id, outcome, &detail, &stages.ms).await?;
+    lease.end(outcome, &detail, &stages.ms).await?;
     result
 }
 
@@ -140,7 +151,7 @@ async fn night(
     job: &Job,
     business_date: Day,
     options: &RunOptions<'_>,
-    attempt_id: i64,
+    lease: &Lease,
     stages: &mut Stages<'_>,
 ) -> anyhow::Result<RunOutcome> {
     stages.begin("pull");
@@ -157,6 +168,7 @@ async fn night(
     let remembered_days = job.forecast.refit_days - 1;
     let memory = store.memory(&job.name, business_date, remembered_days).await?;
     stages.end("pull");
+    lease.check()?;
 
     // The numbers are made on threads of their own; async never sees them.
     let pool = rayon::ThreadPoolBuilder::new()
@@ -181,7 +193,8 @@ async fn night(
     stages.ms.extend(ms);
 
     stages.begin("publish");
-    store.publish(attempt_id, &rows).await?;
+    lease.check()?;
+    store.publish(lease.attempt_id(), &rows).await?;
     stages.end("publish");
     outcome.stage_ms = stages.ms.clone();
     Ok(outcome)

@@ -11,10 +11,9 @@ use granary_models::backtest::panel::EffectRow;
 use granary_models::calendar::Day;
 use granary_models::plan::hysteresis::{Previous, PreviousLine, key_without_date};
 
-use super::Store;
+use super::{Store, attempt};
 use super::db::{self, Bulk, Db};
 use super::memory;
-use crate::config::{Exit, Refused};
 
 pub use rows::{
     FindingRow, ForecastRow, ForecastSeriesRow, KpiRow, LineRow, OrderExceptionRow, PlanLimitRow,
@@ -40,12 +39,18 @@ const RUN_TABLES: [&str; 14] = [
 ];
 
 impl Store {
-    /// Replaces the run of the same job and business date. `attempt_id` is the fencing token: if a
-    /// newer attempt has begun, nothing is written and the error says so.
+    /// Replaces the run of the same job and business date. `attempt_id` is the fencing token: if the
+    /// job's lease is no longer this attempt's, nothing is written and the error says so. The date is
+    /// done in the same transaction.
     pub async fn publish(&self, attempt_id: i64, rows: &RunRows) -> anyhow::Result<()> {
         let mut transaction = self.write().await?;
-        check_fence(&mut transaction, attempt_id, &rows.run).await?;
+        let run = &rows.run;
+        attempt::check_fence(&mut transaction, &run.job, attempt_id).await?;
         write(&mut transaction, rows).await.context("publishing the run")?;
+        let date = (run.job.as_str(), run.business_date.as_str());
+        attempt::published(&mut transaction, date, attempt_id, run.state(), &run.held_because)
+            .await
+            .context("publishing the run")?;
         transaction.commit().await.context("publishing the run")?;
         Ok(())
     }
@@ -98,26 +103,6 @@ impl Store {
         }
         Ok(previous)
     }
-}
-
-async fn check_fence(db: &mut Db, attempt_id: i64, run: &RunRow) -> anyhow::Result<()> {
-    let newest: Option<i64> = db::query_scalar(
-        "SELECT max(attempt_id) FROM run_attempt WHERE job = $1 AND business_date = $2",
-    )
-    .bind(&run.job)
-    .bind(&run.business_date)
-    .fetch_one(db)
-    .await?;
-    if newest == Some(attempt_id) {
-        return Ok(());
-    }
-    let message = format!(
-        "attempt {attempt_id} of {} for {} was overtaken by attempt {}; nothing was written",
-        run.job,
-        run.business_date,
-        newest.unwrap_or_default()
-    );
-    Err(Refused::new(Exit::LockHeld, message).into())
 }
 
 async fn write(db: &mut Db, rows: &RunRows) -> anyhow::Result<()> {

@@ -59,8 +59,9 @@ pub async fn run(global: &Global, args: BackfillArgs) -> anyhow::Result<Exit> {
                     exit = first_trouble(exit, outcome.exit());
                 }
                 Err(error) => {
-                    let code =
-                        error.downcast_ref::<Refused>().map_or(Exit::Failed, |refused| refused.exit);
+                    let code = error
+                        .downcast_ref::<Refused>()
+                        .map_or(Exit::Failed, |refused| refused.exit);
                     exit = first_trouble(exit, code);
                     stopped = code == Exit::LockHeld;
                     line.outcome = Some("failed");

@@ -58,8 +58,7 @@ pub async fn run(global: &Global, args: JobsArgs) -> anyhow::Result<Exit> {
     match action {
         Action::History { job, limit } => {
             let job = Job::find(&global.jobs, &job)?.name;
-            let events =
-                jobs::events(&mut store.snapshot().await?, Some(&job), limit).await?;
+            let events = jobs::events(&mut store.snapshot().await?, Some(&job), limit).await?;
             if global.json {
                 text::print_json(&events)?;
             } else {

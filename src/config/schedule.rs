@@ -86,7 +86,7 @@ impl Schedule {
         let first = self.retry.first_minutes;
         range("retry.longest_minutes", self.retry.longest_minutes, first, DAY_MINUTES)?;
         range("pause_after_failures", f64::from(self.pause_after_failures), 0.0, 1000.0)?;
-        range("max_minutes", self.max_minutes, 0.01, 7.0 * DAY_MINUTES)
+        range("max_minutes", self.max_minutes, 0.001, 7.0 * DAY_MINUTES)
     }
 }
 
@@ -118,7 +118,7 @@ mod tests {
             ("", ""),
             ("overlap = \"replace\"", ""),
             ("retry = { max = 3 }", ""),
-            ("max_minutes = 0", "max_minutes is 0, should be in 0.01..=10080"),
+            ("max_minutes = 0", "max_minutes is 0, should be in 0.001..=10080"),
             ("retry = { first_minutes = 90 }", "longest_minutes is 60, should be in 90..=1440"),
             ("catch_up_days = 400", "catch_up_days is 400"),
             ("retry = { maximum = 3 }", "unknown field `maximum`"),
@@ -129,7 +129,9 @@ mod tests {
                 .and_then(|schedule| schedule.check());
             match read {
                 Ok(()) => assert_eq!(words, "", "{line}"),
-                Err(error) => assert!(!words.is_empty() && error.contains(words), "{line}: {error}"),
+                Err(error) => {
+                    assert!(!words.is_empty() && error.contains(words), "{line}: {error}")
+                }
             }
         }
     }

@@ -91,10 +91,14 @@ struct AtWork {
 /// Why a run was asked to end.
 #[derive(Clone, Debug)]
 enum Stopped {
-    TimedOut { minutes: f64 },
+    TimedOut {
+        minutes: f64,
+    },
     /// It was cancelled, or another process took over.
     LeaseLost,
-    Replaced { by: Day },
+    Replaced {
+        by: Day,
+    },
 }
 
 impl Scheduler {
@@ -114,6 +118,11 @@ impl Scheduler {
         Ok(Scheduler { store, jobs: timed, runner, at_work: None })
     }
 
+    /// Whether no run is at work, as far as it was looked after.
+    pub fn is_idle(&self) -> bool {
+        self.at_work.is_none()
+    }
+
     /// Starts the first job that is due, unless one is at work. Gives what it started.
     pub async fn tick(&mut self, now: DateTime<Utc>) -> anyhow::Result<Option<(String, Day)>> {
         self.look_after().await?;
@@ -126,9 +135,8 @@ impl Scheduler {
         let Some((job, date)) = found else { return Ok(None) };
         if let Some(work) = &mut self.at_work {
             let overlap = job.schedule.as_ref().map(|schedule| schedule.overlap);
-            let replaces = overlap == Some(Overlap::Replace)
-                && work.job.name == job.name
-                && work.date < date;
+            let replaces =
+                overlap == Some(Overlap::Replace) && work.job.name == job.name && work.date < date;
             if !replaces {
                 return Ok(None);
             }
@@ -261,14 +269,14 @@ impl Scheduler {
         loop {
             // Only channels and timers are waited for here; the database is touched below, to its end.
             let woken = tokio::select! {
-                woken = wake.recv() => if woken.is_some() { Woken::ToTick } else { Woken::ToStop },
-                _ = look.tick() => Woken::ToLook,
-                _ = stop.wait_for(|stop| *stop) => Woken::ToStop,
+                woken = wake.recv() => if woken.is_some() { Woken::Tick } else { Woken::Stop },
+                _ = look.tick() => Woken::Look,
+                _ = stop.wait_for(|stop| *stop) => Woken::Stop,
             };
             let result = match woken {
-                Woken::ToTick => self.tick_now().await,
-                Woken::ToLook => self.look_after().await,
-                Woken::ToStop => break,
+                Woken::Tick => self.tick_now().await,
+                Woken::Look => self.look_after().await,
+                Woken::Stop => break,
             };
             if let Err(error) = result {
                 tracing::error!("cannot tell what is due: {error:#}");
@@ -293,9 +301,9 @@ impl Scheduler {
 }
 
 enum Woken {
-    ToTick,
-    ToLook,
-    ToStop,
+    Tick,
+    Look,
+    Stop,
 }
 
 impl AtWork {

@@ -96,7 +96,8 @@ impl Store {
                 let known = jobs::date(&mut db, job, &business_date).await?;
                 let state = known.as_ref().map_or("unknown to the clock", |date| &date.state);
                 if known.as_ref().is_none_or(|date| date.is_done()) {
-                    let message = format!("{job} for {business_date} is {state}: nothing to cancel");
+                    let message =
+                        format!("{job} for {business_date} is {state}: nothing to cancel");
                     return Err(Refused::new(Exit::Usage, message).into());
                 }
             }

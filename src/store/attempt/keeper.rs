@@ -127,7 +127,9 @@ impl Keeper {
                     return;
                 }
                 // Nobody else can take it without the database either, and the fence is checked last.
-                Err(error) => tracing::warn!("cannot renew the lease of {}: {error:#}", self.job.name),
+                Err(error) => {
+                    tracing::warn!("cannot renew the lease of {}: {error:#}", self.job.name)
+                }
             }
         }
     }

@@ -27,11 +27,10 @@ impl Moment {
         if dialect == Dialect::Sqlite {
             return Ok(Moment { at: clock::now(), lease_ms: clock::since_boot_ms(), dialect });
         }
-        let lease_ms = db::query_scalar(
-            "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
-        )
-        .fetch_one(db)
-        .await?;
+        let lease_ms =
+            db::query_scalar("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)")
+                .fetch_one(db)
+                .await?;
         let at = DateTime::from_timestamp_millis(lease_ms).context("the database's clock")?;
         Ok(Moment { at, lease_ms, dialect })
     }

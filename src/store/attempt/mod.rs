@@ -258,8 +258,7 @@ pub(super) async fn published(
     conclude(db, &now, attempt_id, state, held_because).await?;
     let actor = owner::label(&Owner::current().to_string());
     let attempt_id = Some(attempt_id);
-    let event =
-        Event { job, date, what: state, attempt_id, actor: &actor, detail: held_because };
+    let event = Event { job, date, what: state, attempt_id, actor: &actor, detail: held_because };
     dates::finish(db, &now, &event).await?;
     Ok(())
 }
@@ -284,12 +283,7 @@ fn held_by(holder: &LeaseRow) -> String {
 }
 
 /// The newer date takes the place of the run at work.
-async fn replace(
-    db: &mut Db,
-    now: &Moment,
-    holder: &LeaseRow,
-    by: Day,
-) -> anyhow::Result<()> {
+async fn replace(db: &mut Db, now: &Moment, holder: &LeaseRow, by: Day) -> anyhow::Result<()> {
     let detail = format!("by the run for {by}");
     conclude(db, now, holder.attempt_id, "replaced", &detail).await?;
     let actor = owner::label(&Owner::current().to_string());

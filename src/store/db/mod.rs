@@ -94,9 +94,7 @@ impl Pools {
     pub async fn touch(&self) -> sqlx::Result<Db> {
         match self {
             Pools::Sqlite { .. } => self.write().await,
-            Pools::Postgres(pool) => {
-                Ok(Db { transaction: Inner::Postgres(pool.begin().await?) })
-            }
+            Pools::Postgres(pool) => Ok(Db { transaction: Inner::Postgres(pool.begin().await?) }),
         }
     }
 }

@@ -11,9 +11,9 @@ use granary_models::backtest::panel::EffectRow;
 use granary_models::calendar::Day;
 use granary_models::plan::hysteresis::{Previous, PreviousLine, key_without_date};
 
-use super::{Store, attempt};
 use super::db::{self, Bulk, Db};
 use super::memory;
+use super::{Store, attempt};
 
 pub use rows::{
     FindingRow, ForecastRow, ForecastSeriesRow, KpiRow, LineRow, OrderExceptionRow, PlanLimitRow,

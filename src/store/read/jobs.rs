@@ -104,7 +104,12 @@ pub async fn dates_from(db: &mut Db, job: &str, from: Day) -> sqlx::Result<Vec<J
 }
 
 /// Dates between two, both included, oldest first.
-pub async fn dates_between(db: &mut Db, job: &str, from: Day, to: Day) -> sqlx::Result<Vec<JobDate>> {
+pub async fn dates_between(
+    db: &mut Db,
+    job: &str,
+    from: Day,
+    to: Day,
+) -> sqlx::Result<Vec<JobDate>> {
     db::query_as(
         "SELECT * FROM job_date WHERE job = $1 AND business_date >= $2 AND business_date <= $3 \
          ORDER BY business_date",

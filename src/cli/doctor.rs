@@ -7,8 +7,10 @@ use serde::Serialize;
 
 use super::Global;
 use super::text::{self, Style, plain};
-use crate::config::{Database, Exit, Job};
-use crate::jobs::due::{self, Timetable};
+use crate::config::{Database, Exit, Job, clock};
+use crate::jobs::due;
+use crate::jobs::timetable::Timetable;
+use crate::store::attempt::Moment;
 use crate::store::db::Db;
 use crate::store::Store;
 use crate::store::read::series;
@@ -50,7 +52,7 @@ fn broken(what: &'static str, detail: impl Into<String>, advice: &str) -> Check 
 }
 
 pub async fn run(global: &Global, _args: DoctorArgs) -> anyhow::Result<Exit> {
-    let now = Utc::now();
+    let now = clock::now();
     let mut checks = vec![check_clock(now), check_disk(global)];
     let jobs = match Job::read_all(&global.jobs) {
         Ok(jobs) => {
@@ -117,6 +119,16 @@ fn check_clock(now: DateTime<Utc>) -> Check {
     ok("clock", format!("{text}, IANA zones {}", chrono_tz::IANA_TZDB_VERSION))
 }
 
+/// Leases and due times go by the database's clock, so a difference does no harm but to logs.
+fn check_clocks(ahead_seconds: i64) -> Check {
+    let detail = match ahead_seconds {
+        -2..=2 => return ok("clocks", "this machine's agrees with the database's"),
+        3.. => format!("this machine's is {ahead_seconds} s ahead of the database's"),
+        _ => format!("this machine's is {} s behind the database's", -ahead_seconds),
+    };
+    note("clocks", detail, "set one of them; jobs run by the database's")
+}
+
 fn check_disk(global: &Global) -> Check {
     let db = match global.database() {
         Ok(Database::Sqlite(path)) => path,
@@ -170,6 +182,10 @@ async fn check_database(
         Ok(answer) if answer == "ok" => checks.push(ok("integrity", "every page is sound")),
         Ok(answer) => checks.push(broken("integrity", answer, "restore a backup of the file")),
         Err(error) => checks.push(broken("integrity", error.to_string(), "restore a backup")),
+    }
+    match Moment::of(db).await {
+        Ok(theirs) => checks.push(check_clocks((now - theirs.at).num_seconds())),
+        Err(error) => checks.push(broken("clocks", error.to_string(), "see the detail")),
     }
     match series::freshness(db).await {
         Ok(found) => check_freshness(&found, jobs, now, checks),
@@ -245,6 +261,11 @@ fn check_success(status: &due::JobStatus) -> Check {
         .as_ref()
         .map_or_else(|| "never".to_owned(), |attempt| format!("for {}", attempt.business_date));
     let detail = format!("{}: last success {success}", status.job);
+    if let Some(reason) = &status.pause_reason {
+        let by = status.paused_by.as_deref().unwrap_or_default();
+        let advice = "`granary jobs resume JOB` lets the clock start it again";
+        return note("last run", format!("{detail}; paused by {by}: {reason}"), advice);
+    }
     match &status.last {
         Some(last) if matches!(last.outcome.as_str(), "failed" | "abandoned") => {
             let detail = format!("{detail}; the last run {}: {}", last.outcome, last.detail);

@@ -1,5 +1,6 @@
 //! The command line: one file a command.
 
+mod backfill;
 mod backtest;
 mod backup;
 mod calendar;
@@ -33,7 +34,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{Database, Exit, Refused};
+use crate::config::{Database, Exit, Refused, clock};
 use crate::jobs::nightly::PARTITION_SERIES;
 use crate::store::Store;
 
@@ -115,6 +116,8 @@ enum Command {
     ReadRows,
     /// Run one job now; safe to repeat.
     Run(run::RunArgs),
+    /// Run a job for every past date of a range that has no published plan, in order.
+    Backfill(backfill::BackfillArgs),
     /// Run jobs when they are due and serve the plan as a web page.
     Serve(serve::ServeArgs),
     /// Forecast the past of a table of your own and score every model.
@@ -133,7 +136,7 @@ enum Command {
     WhatIf(what_if::WhatIfArgs),
     /// Write the current plan or its forecasts to a file.
     Export(export::ExportArgs),
-    /// List the jobs, when they last ran and when they are due.
+    /// List the jobs, when they last ran and when they are due; pause, resume or cancel one.
     Jobs(jobs::JobsArgs),
     /// Copy an SQLite database while it is at work.
     Backup(backup::BackupArgs),
@@ -152,7 +155,13 @@ enum Command {
 }
 
 impl Cli {
+    /// Whether a server started this process and hands on what it says.
+    pub fn is_under_a_server(&self) -> bool {
+        matches!(&self.command, Command::Run(args) if args.under_a_server)
+    }
+
     pub async fn run(self) -> anyhow::Result<Exit> {
+        clock::check()?;
         let global = &self.global;
         match self.command {
             Command::Demo(args) => demo::run(global, args).await,
@@ -162,6 +171,7 @@ impl Cli {
             Command::Pull(args) => pull::run(global, args).await,
             Command::ReadRows => pull::read_rows(),
             Command::Run(args) => run::run(global, args).await,
+            Command::Backfill(args) => backfill::run(global, args).await,
             Command::Serve(args) => serve::run(global, args).await,
             Command::Backtest(args) => backtest::run(global, *args).await,
             Command::Simulate(args) => simulate::run(global, *args).await,

@@ -1,3 +1,6 @@
+use std::future::Future;
+use std::io::Read;
+
 use anyhow::Context;
 use clap::Args;
 use granary_models::calendar::Day;
@@ -6,6 +9,9 @@ use super::Global;
 use super::progress::Stages;
 use crate::config::{Exit, Job};
 use crate::jobs::nightly::{self, RunOptions, RunOutcome};
+use crate::jobs::timetable::Timetable;
+use crate::store::Store;
+use crate::store::attempt::Asked;
 
 #[derive(Args)]
 pub struct RunArgs {
@@ -15,11 +21,21 @@ pub struct RunArgs {
     /// Business date to plan for [default: the day after the newest sales].
     #[arg(long, value_name = "YYYY-MM-DD")]
     date: Option<Day>,
+    /// A server started this and watches over it.
+    #[arg(long, hide = true, requires = "date")]
+    pub(super) under_a_server: bool,
 }
 
 pub async fn run(global: &Global, args: RunArgs) -> anyhow::Result<Exit> {
+    if args.under_a_server {
+        end_with_the_server();
+    }
     let job = Job::find(&global.jobs, &args.job)?;
     let store = global.store().await?;
+    if args.under_a_server {
+        let date = args.date.context("a server names the date")?;
+        return Ok(run_scheduled(global, &store, &job, date).await?.exit());
+    }
     let outcome = run_job(global, &store, &job, args.date).await?;
     if global.json {
         println!("{}", serde_json::to_string_pretty(&outcome)?);
@@ -32,7 +48,7 @@ pub async fn run(global: &Global, args: RunArgs) -> anyhow::Result<Exit> {
 /// Runs a job with a line per stage on a terminal.
 pub async fn run_job(
     global: &Global,
-    store: &crate::store::Store,
+    store: &Store,
     job: &Job,
     date: Option<Day>,
 ) -> anyhow::Result<RunOutcome> {
@@ -46,9 +62,58 @@ pub async fn run_job(
         partition_series: global.partition_series,
         on_stage: &|stage| stages.begin(stage),
     };
-    let outcome = nightly::run(store, job, date, &options).await;
+    let outcome = run_asked(store, job, date, Asked::ByHand, &options).await;
     stages.finish();
-    outcome.with_context(|| format!("job {} for {date}", job.name))
+    outcome
+}
+
+/// The same for a server: a line per stage in its log.
+async fn run_scheduled(
+    global: &Global,
+    store: &Store,
+    job: &Job,
+    date: Day,
+) -> anyhow::Result<RunOutcome> {
+    let timetable = job.schedule.as_ref().map(Timetable::of).transpose()?;
+    let due_at = timetable.and_then(|timetable| timetable.due_at(date));
+    let on_stage = |stage: &'static str| tracing::info!("{stage}");
+    let options = RunOptions { threads: global.threads, on_stage: &on_stage };
+    run_asked(store, job, date, Asked::ByClock { due_at }, &options).await
+}
+
+async fn run_asked(
+    store: &Store,
+    job: &Job,
+    date: Day,
+    asked: Asked,
+    options: &RunOptions<'_>,
+) -> anyhow::Result<RunOutcome> {
+    let outcome = async {
+        let lease = store.begin_run(job, date, asked).await?;
+        tokio::spawn(end_with_the_lease(lease.lost()));
+        nightly::run_under(store, job, date, lease, options).await
+    };
+    outcome.await.with_context(|| format!("job {} for {date}", job.name))
+}
+
+/// A run without its lease can write nothing any more; all that its process can still do is make room.
+async fn end_with_the_lease(lost: impl Future<Output = Option<String>>) {
+    if let Some(why) = lost.await {
+        eprintln!("error: {why}; nothing was written");
+        std::process::exit(Exit::LockHeld as i32);
+    }
+}
+
+/// The server holds our input open for as long as it lives.
+fn end_with_the_server() {
+    std::thread::spawn(|| {
+        let mut input = std::io::stdin().lock();
+        let mut byte = [0; 1];
+        // An interrupted read is no end.
+        while !matches!(input.read(&mut byte), Ok(0)) {}
+        // Nobody is left to read a message.
+        std::process::exit(Exit::Failed as i32);
+    });
 }
 
 pub fn print_outcome(outcome: &RunOutcome) {

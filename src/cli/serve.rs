@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::Global;
 use crate::config::{Exit, Job};
-use crate::schedule::{self, NightRunner, Scheduler};
+use crate::schedule::{self, ChildRunner, Scheduler};
 use crate::web::{self, App};
 
 #[derive(Args)]
@@ -20,15 +20,26 @@ pub struct ServeArgs {
     /// Serve the pages only; run nothing.
     #[arg(long)]
     no_jobs: bool,
+    /// How often the clock looks, for tests.
+    #[arg(
+        long,
+        hide = true,
+        env = "GRANARY_TICK_SECONDS",
+        default_value_t = 60,
+        value_parser = clap::value_parser!(u32).range(1..=60)
+    )]
+    tick_seconds: u32,
 }
 
 pub async fn run(global: &Global, args: ServeArgs) -> anyhow::Result<Exit> {
     let store = global.store().await?;
     let jobs = Job::read_all(&global.jobs)?;
-    let runner = NightRunner {
-        store: store.clone(),
+    let runner = ChildRunner {
+        program: schedule::this_program().context("cannot tell where this program is")?,
+        database: global.database()?.address(),
+        jobs: global.jobs.clone(),
         threads: global.threads,
-        runtime: tokio::runtime::Handle::current(),
+        environment: Vec::new(),
     };
     let scheduler = Scheduler::new(store.clone(), &jobs, Arc::new(runner))?;
     let app = App::new(store, jobs)?;
@@ -59,7 +70,7 @@ pub async fn run(global: &Global, args: ServeArgs) -> anyhow::Result<Exit> {
     };
     let web = tokio::spawn(web::serve(listener, app, stopped));
     if !args.no_jobs {
-        schedule::run(scheduler, stop).await?;
+        schedule::run(scheduler, args.tick_seconds, stop).await?;
     }
     web.await.context("the web server's task")??;
     Ok(Exit::Ok)

@@ -55,6 +55,14 @@ impl Database {
         }
     }
 
+    /// What [`Database::parse`] makes this of. It may hold a password.
+    pub fn address(&self) -> Secret {
+        match self {
+            Database::Sqlite(path) => Secret::new(path.display().to_string()),
+            Database::Postgres(url) => url.clone(),
+        }
+    }
+
     /// What was asked for, else what the environment's DATABASE_URL says, else `granary.toml`, else
     /// `granary.db`.
     pub fn choose(

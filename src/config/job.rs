@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use chrono_tz::Tz;
 use granary_models::backtest::levels::Reconcile;
 use granary_models::backtest::partial::PartialDays;
 use granary_models::plan::gates::GateLimits;
@@ -14,7 +13,7 @@ use granary_models::policy::order::Target;
 use granary_models::policy::projection::Shortage;
 use serde::{Deserialize, Deserializer};
 
-use super::{Exit, Refused, Retention, Source, time_of_day};
+use super::{Exit, Refused, Retention, Schedule, Source, time_of_day};
 
 /// What a file in `jobs/` says. Unknown keys are refused, because a misspelt limit is no limit.
 #[derive(Clone, Debug, Deserialize)]
@@ -60,29 +59,6 @@ pub enum JobKind {
     Nightly,
     /// Remove what is older than `[retention]` says.
     Purge,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Schedule {
-    /// Seconds, minutes, hours, day of month, month, day of week. It only wakes the job.
-    pub cron: String,
-    /// IANA name. The business date is the local date there when the job is due.
-    pub time_zone: Tz,
-    /// How many missed business dates are run late; 0 runs only today's.
-    #[serde(default)]
-    pub catch_up_days: u32,
-    #[serde(default)]
-    pub overlap: Overlap,
-}
-
-/// What happens when a job is due while it still runs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Overlap {
-    /// The date waits for the next tick.
-    #[default]
-    Skip,
 }
 
 /// How old the newest day of an input may be, in days before the business date. The day before
@@ -345,6 +321,9 @@ impl Job {
     }
 
     fn check(&self) -> Result<(), String> {
+        if let Some(schedule) = &self.schedule {
+            schedule.check().map_err(|error| format!("schedule.{error}"))?;
+        }
         let mut names = BTreeSet::new();
         if let Some(twice) = self.sources.iter().find(|source| !names.insert(&source.name)) {
             return Err(format!("two sources are named {:?}", twice.name));

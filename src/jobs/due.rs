@@ -1,171 +1,140 @@
 //! What is due: decided from the job's timetable and the rows of earlier runs, never from what a
 //! timer remembers.
-//!
-//! A timetable is a cron expression read on the wall clock of an IANA zone. A wall-clock time that
-//! the zone skips is due at the end of the gap; one that it has twice is due the first time.
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use anyhow::Context;
-use chrono::{DateTime, Duration, NaiveDate, NaiveDateTime, TimeZone, Utc};
-use chrono_tz::Tz;
-use croner::Cron;
-use croner::parser::{CronParser, Seconds};
+use chrono::{DateTime, Utc};
 use granary_models::calendar::Day;
 use serde::Serialize;
 
-use crate::config::{Job, Schedule};
+use super::timetable::Timetable;
+use crate::config::{Job, Overlap};
+use crate::store::attempt::{Moment, in_the_way};
 use crate::store::db::Db;
+use crate::store::read::jobs::{self, JobDate, LeaseRow};
 use crate::store::read::runs::{self, Attempt};
 
-/// After a run that found its inputs stale, the next look.
-const STALE_RETRY_MINUTES: i64 = 15;
-/// After a first failure; doubled with each further one.
-const FAILED_RETRY_MINUTES: i64 = 5;
-const LONGEST_RETRY_MINUTES: i64 = 60;
-/// How far ahead the next due time is searched: a cron may name one day of the year.
-const SEARCH_DAYS: i32 = 366;
+/// Dates shown of a job that has none to do.
+const DATES_SHOWN: i32 = 7;
 
-pub struct Timetable {
-    cron: Cron,
-    zone: Tz,
-    catch_up_days: u32,
+/// What the clock sees of a job when it looks.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// Dates that have come due and have no row yet, with the time.
+    pub unnoted: Vec<(Day, DateTime<Utc>)>,
+    /// Dates that were not done while the catch-up window was open.
+    pub missed: Vec<Day>,
+    /// A run was left without a process that could end it.
+    pub left_running: bool,
+    /// The date to start now: the newest that is due, is still to be done and need not wait.
+    pub start: Option<Day>,
+    /// What keeps the job from starting anything.
+    pub waits_for: Option<String>,
 }
 
-impl Timetable {
-    /// `cron` has six fields: seconds, minutes, hours, day of month, month, day of week.
-    pub fn new(cron: &str, zone: Tz, catch_up_days: u32) -> anyhow::Result<Timetable> {
-        let cron = CronParser::builder()
-            .seconds(Seconds::Required)
-            .build()
-            .parse(cron)
-            .with_context(|| format!("{cron:?} is not a cron expression of six fields"))?;
-        Ok(Timetable { cron, zone, catch_up_days })
-    }
-
-    pub fn of(schedule: &Schedule) -> anyhow::Result<Timetable> {
-        Timetable::new(&schedule.cron, schedule.time_zone, schedule.catch_up_days)
-    }
-
-    /// When the run for a business date is due: the first match of the cron on that date. `None`
-    /// on a date that the cron does not name or that the zone never had.
-    pub fn due_at(&self, date: Day) -> Option<DateTime<Utc>> {
-        let midnight = date.to_date().and_hms_opt(0, 0, 0)?;
-        // Cron is matched on the bare wall clock; the zone comes in afterwards.
-        let match_on_clock =
-            self.cron.find_next_occurrence(&midnight.and_utc(), true).ok()?.naive_utc();
-        if match_on_clock.date() != date.to_date() || !has_date(self.zone, date.to_date()) {
-            return None;
-        }
-        instant(self.zone, match_on_clock)
-    }
-
-    pub fn local_date(&self, now: DateTime<Utc>) -> Day {
-        Day::from(now.with_timezone(&self.zone).date_naive())
-    }
-
-    /// Business dates within the catch-up window whose time has come, the newest first.
-    pub fn due_dates(&self, now: DateTime<Utc>) -> Vec<Day> {
-        let today = self.local_date(now);
-        let window = i32::try_from(self.catch_up_days).unwrap_or(i32::MAX).min(SEARCH_DAYS);
-        (today - window)
-            .until(today + 1)
-            .rev()
-            .filter(|&date| self.due_at(date).is_some_and(|due| due <= now))
-            .collect()
-    }
-
-    /// The next business date that is not due yet, and when it will be.
-    pub fn next_due(&self, now: DateTime<Utc>) -> Option<(Day, DateTime<Utc>)> {
-        let today = self.local_date(now);
-        today.until(today + SEARCH_DAYS + 1).find_map(|date| {
-            let due = self.due_at(date)?;
-            (due > now).then_some((date, due))
-        })
+impl Seen {
+    /// Whether rows have to be written before anything is started.
+    pub fn has_news(&self) -> bool {
+        !self.unnoted.is_empty() || !self.missed.is_empty() || self.left_running
     }
 }
 
-/// A zone that crosses the date line leaves out a whole date (Pacific/Apia: 2011-12-30).
-fn has_date(zone: Tz, date: NaiveDate) -> bool {
-    let Some(midnight) = date.and_hms_opt(0, 0, 0) else { return false };
-    instant(zone, midnight).is_some_and(|start| start.with_timezone(&zone).date_naive() == date)
-}
-
-/// The instant of a wall-clock time: the first of two, the end of the gap for one that is skipped.
-fn instant(zone: Tz, clock: NaiveDateTime) -> Option<DateTime<Utc>> {
-    if let Some(found) = zone.from_local_datetime(&clock).earliest() {
-        return Some(found.with_timezone(&Utc));
-    }
-    // No offset is more than a day, so the clock is before `clock` at `low` and past it at `high`.
-    let reading = |at: i64| {
-        let at = DateTime::from_timestamp(at, 0)?;
-        Some(at.with_timezone(&zone).naive_local())
-    };
-    let center = clock.and_utc().timestamp();
-    let (mut low, mut high) = (center - 2 * 86_400, center + 2 * 86_400);
-    while high - low > 1 {
-        let middle = low + (high - low) / 2;
-        if reading(middle)? > clock { high = middle } else { low = middle }
-    }
-    DateTime::from_timestamp(high, 0)
-}
-
-/// When a date that was tried may be tried again. `attempts` has the newest first.
-pub fn retry_at(attempts: &[Attempt]) -> Option<DateTime<Utc>> {
-    let newest = attempts.first()?;
-    let at = newest.finished_at.as_deref().unwrap_or(&newest.started_at);
-    let at = DateTime::<Utc>::from_str(at).ok()?;
-    let killed = matches!(newest.outcome.as_str(), "running" | "abandoned");
-    let tries = attempts.iter().take_while(|attempt| attempt.outcome != "stale").count();
-    let minutes = match newest.outcome.as_str() {
-        "stale" => STALE_RETRY_MINUTES,
-        // Once killed is bad luck, and the next start finishes the night; twice is a pattern.
-        _ if killed && tries <= 1 => 0,
-        _ => {
-            let doublings = u32::try_from(tries.saturating_sub(1)).unwrap_or(8).min(8);
-            (FAILED_RETRY_MINUTES << doublings).min(LONGEST_RETRY_MINUTES)
-        }
-    };
-    Some(at + Duration::minutes(minutes))
-}
-
-/// The business date that a job should run for now, if any: the newest that is due, has no run and
-/// need not wait after a failure. Dates before the job's first run were not missed.
-pub async fn due_now(
+/// Looks at a job at `now`. Dates before its first run were not missed.
+pub async fn look(
     db: &mut Db,
-    job: &str,
+    job: &Job,
     timetable: &Timetable,
     now: DateTime<Utc>,
-) -> sqlx::Result<Option<Day>> {
+) -> anyhow::Result<Seen> {
+    let moment = Moment::of(db).await?;
+    let leases = jobs::leases(db).await?;
+    let own = leases.iter().find(|lease| lease.job == job.name);
+    let holder = in_the_way(&leases, &job.name, &moment);
     let due = timetable.due_dates(now);
-    let (Some(&newest), Some(&oldest)) = (due.first(), due.last()) else { return Ok(None) };
-    let done = runs::dates_with_run(db, job, oldest).await?;
-    let first_ever = runs::first_date(db, job).await?.and_then(|date| date.parse::<Day>().ok());
-    for date in due {
-        let missed = date == newest || first_ever.is_some_and(|first| date > first);
-        if !missed || done.contains(&date.to_string()) {
+    let oldest = due.last().map_or_else(|| timetable.local_date(now), |&(date, _)| date);
+    let known: BTreeMap<String, JobDate> = jobs::dates_from(db, &job.name, oldest)
+        .await?
+        .into_iter()
+        .map(|date| (date.business_date.clone(), date))
+        .collect();
+    let first_ever = runs::first_date(db, &job.name).await?.and_then(|date| date.parse().ok());
+    let newest = due.first().map(|&(date, _)| date);
+
+    let mut seen = Seen {
+        left_running: own.is_some_and(|lease| !lease.is_valid(&moment))
+            || own.is_none() && known.values().any(|date| date.state == "running"),
+        missed: known
+            .values()
+            .filter(|date| !date.is_done() && date.state != "running")
+            .filter_map(JobDate::date)
+            .filter(|&date| timetable.is_past(date, now))
+            .collect(),
+        ..Seen::default()
+    };
+    let control = jobs::control(db, &job.name).await?;
+    if control.paused_at.is_some() {
+        seen.waits_for = Some(format!("paused by {}: {}", control.paused_by, control.reason));
+    }
+    for (date, due_at) in due {
+        let row = known.get(&date.to_string());
+        let missed = Some(date) == newest || first_ever.is_some_and(|first: Day| date > first);
+        if row.is_none() && missed {
+            seen.unnoted.push((date, due_at));
+        }
+        let to_do = row.map_or(missed, |row| is_to_do(row, now));
+        if !to_do || seen.start.is_some() || seen.waits_for.is_some() {
             continue;
         }
-        let attempts = runs::attempts_of(db, job, date).await?;
-        if retry_at(&attempts).is_none_or(|at| at <= now) {
-            return Ok(Some(date));
+        match holder {
+            Some(holder) if !gives_way(job, holder, date) => {
+                let (job, date) = (&holder.job, &holder.business_date);
+                seen.waits_for = Some(format!("{job} for {date} is at work: {}", holder.holder()));
+            }
+            _ => seen.start = Some(date),
         }
     }
-    Ok(None)
+    Ok(seen)
+}
+
+fn is_to_do(row: &JobDate, now: DateTime<Utc>) -> bool {
+    let retry_at = row.retry_at.as_deref().and_then(|at| DateTime::<Utc>::from_str(at).ok());
+    !row.is_done() && retry_at.is_none_or(|at| at <= now)
+}
+
+fn gives_way(job: &Job, holder: &LeaseRow, date: Day) -> bool {
+    let overlap = job.schedule.as_ref().map(|schedule| schedule.overlap);
+    overlap == Some(Overlap::Replace)
+        && holder.job == job.name
+        && holder.business_date < date.to_string()
 }
 
 /// A job as an operator wants to see it.
 #[derive(Clone, Debug, Serialize)]
 pub struct JobStatus {
     pub job: String,
+    /// In one word: `running`, `paused`, `due`, `waiting` (after a failure, or for data), `idle`, or
+    /// `by_hand`.
+    pub state: &'static str,
+    /// What keeps a date that is due from starting.
+    pub waits_for: Option<String>,
     pub cron: Option<String>,
     pub time_zone: Option<String>,
     pub catch_up_days: u32,
+    /// Who is at work; its time may be up.
+    pub lease: Option<LeaseRow>,
+    pub paused_at: Option<String>,
+    pub paused_by: Option<String>,
+    pub pause_reason: Option<String>,
+    /// Failures in a row, of any date.
+    pub failures: i64,
+    /// The dates of the last days and all that are still to be done, newest first.
+    pub dates: Vec<JobDate>,
     /// What the clock saw last, finished or not.
     pub last: Option<Attempt>,
     pub last_seconds: Option<i64>,
     pub last_success: Option<Attempt>,
-    /// A date that is due and has no run yet.
+    /// A date that would start now.
     pub due_now: Option<Day>,
     pub next_business_date: Option<Day>,
     /// On the job's own wall clock, with its offset.
@@ -176,31 +145,62 @@ pub async fn status(db: &mut Db, job: &Job, now: DateTime<Utc>) -> anyhow::Resul
     let last = runs::last_attempts(db, &job.name, 1).await?.into_iter().next();
     let last_success =
         runs::last_successes(db).await?.into_iter().find(|attempt| attempt.job == job.name);
+    let control = jobs::control(db, &job.name).await?;
+    let lease = jobs::leases(db).await?.into_iter().find(|lease| lease.job == job.name);
+    let today = job.schedule.as_ref().map_or_else(
+        || Day::from(now.date_naive()),
+        |schedule| Day::from(now.with_timezone(&schedule.time_zone).date_naive()),
+    );
+    let mut dates = jobs::dates_from(db, &job.name, today - DATES_SHOWN).await?;
+    dates.reverse();
     let mut status = JobStatus {
         job: job.name.clone(),
+        state: "by_hand",
+        waits_for: None,
         cron: None,
         time_zone: None,
         catch_up_days: 0,
+        failures: control.failures,
+        pause_reason: control.paused_at.is_some().then(|| control.reason.clone()),
+        paused_by: control.paused_at.is_some().then(|| control.paused_by.clone()),
+        paused_at: control.paused_at,
+        dates,
         last_seconds: last.as_ref().and_then(seconds),
         last,
         last_success,
         due_now: None,
         next_business_date: None,
         next_due_at: None,
+        lease,
     };
     if let Some(schedule) = &job.schedule {
         let timetable = Timetable::of(schedule)?;
         status.cron = Some(schedule.cron.clone());
         status.time_zone = Some(schedule.time_zone.name().to_owned());
         status.catch_up_days = schedule.catch_up_days;
-        status.due_now = due_now(db, &job.name, &timetable, now).await?;
+        let seen = look(db, job, &timetable, now).await?;
+        status.due_now = seen.start;
+        status.waits_for = seen.waits_for;
         if let Some((date, at)) = timetable.next_due(now) {
             let local = at.with_timezone(&schedule.time_zone);
             status.next_business_date = Some(date);
             status.next_due_at = Some(local.format("%Y-%m-%d %H:%M %Z").to_string());
         }
     }
+    status.state = state(&status);
     Ok(status)
+}
+
+fn state(status: &JobStatus) -> &'static str {
+    let waits = || status.dates.iter().any(|date| !date.is_done());
+    match status {
+        JobStatus { lease: Some(_), .. } => "running",
+        JobStatus { paused_at: Some(_), .. } => "paused",
+        JobStatus { due_now: Some(_), .. } => "due",
+        JobStatus { cron: None, .. } => "by_hand",
+        _ if waits() => "waiting",
+        _ => "idle",
+    }
 }
 
 /// How long an attempt took; `None` while it runs.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use serde::Serialize;
 
-use crate::config::{Books, Dimension, FileRead, Load, PullNote, Rejection, Table};
+use crate::config::{Books, Dimension, FileRead, Load, PullNote, Rejection, Table, clock};
 use crate::sources::{self, Input, Limits, Map, Scales};
 use crate::store::{LoadOptions, Store};
 
@@ -170,7 +170,7 @@ pub async fn import_inputs(
     );
     let names: Vec<&'static str> = load.tables.iter().map(|table| table.batch.table.name).collect();
     let read: Vec<FileRead> = load.files.clone();
-    let imported_at = chrono::Utc::now().format("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let imported_at = clock::stamp(clock::now());
     write(
         store,
         load,

@@ -1,5 +1,6 @@
 //! What the service does: one file or folder per job, and what is due.
 
+pub mod backfill;
 pub mod backtest;
 pub mod backup;
 pub mod calendars;
@@ -11,3 +12,4 @@ pub mod nightly;
 pub mod purge;
 pub mod simulate;
 pub mod sources;
+pub mod timetable;

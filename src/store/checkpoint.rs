@@ -7,7 +7,7 @@ use granary_models::calendar::Day;
 
 use super::Store;
 use super::db::{self, Db};
-use super::publish::check_fence;
+use super::attempt::check_fence;
 
 /// Whose pieces they are.
 #[derive(Clone, Debug)]
@@ -28,7 +28,7 @@ impl Store {
     pub async fn open_checkpoints(&self, keep: &Keep) -> anyhow::Result<BTreeSet<(String, u32)>> {
         let date = keep.business_date.to_string();
         let mut transaction = self.write().await?;
-        check_fence(&mut transaction, keep.attempt_id, &keep.job, &date).await?;
+        check_fence(&mut transaction, &keep.job, keep.attempt_id).await?;
         db::query(
             "DELETE FROM run_checkpoint WHERE job = $1 \
              AND (business_date < $2 OR (business_date = $2 AND digest <> $3))",
@@ -89,7 +89,7 @@ impl Store {
     ) -> anyhow::Result<()> {
         let date = keep.business_date.to_string();
         let mut transaction = self.write().await?;
-        check_fence(&mut transaction, keep.attempt_id, &keep.job, &date).await?;
+        check_fence(&mut transaction, &keep.job, keep.attempt_id).await?;
         db::query(
             "INSERT INTO run_checkpoint (job, business_date, digest, stage, partition_no, \
              payload, attempt_id, saved_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \

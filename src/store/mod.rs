@@ -1,7 +1,7 @@
 //! The database: one writer, many readers, migrations.
 
 pub mod access;
-mod attempt;
+pub mod attempt;
 pub mod checkpoint;
 pub mod db;
 pub mod events;
@@ -57,6 +57,12 @@ impl Store {
     /// The write transaction. There is one at a time.
     pub async fn write(&self) -> sqlx::Result<Db> {
         self.pools.write().await
+    }
+
+    /// A write transaction that does not wait for its turn among the writers of PostgreSQL; see
+    /// [`Pools::touch`].
+    async fn touch(&self) -> sqlx::Result<Db> {
+        self.pools.touch().await
     }
 
     /// Carries out one statement in a transaction of its own; gives how many rows it changed.

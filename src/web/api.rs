@@ -4,13 +4,14 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use chrono::Utc;
 use serde_json::json;
 
 use super::params::PlanParams;
 use super::{App, Failure, reading};
+use crate::config::clock;
 use crate::jobs::due;
 use crate::store::read::advice;
+use crate::store::read::jobs;
 use crate::store::read::lines;
 use crate::store::read::runs;
 use crate::store::read::sku;
@@ -70,6 +71,26 @@ pub async fn sku(
     .await
 }
 
+/// How many changes and attempts of the past are given.
+const HISTORY: i64 = 200;
+
+/// Every job as it stands, with the last changes and attempts of all, newest first.
+pub async fn jobs(State(app): State<App>) -> Result<Response, Failure> {
+    reading(&app, async move |app, mut db| {
+        let mut statuses = Vec::new();
+        let mut attempts = Vec::new();
+        for job in app.jobs.values() {
+            statuses.push(due::status(&mut db, job, clock::now()).await?);
+            attempts.extend(runs::last_attempts(&mut db, &job.name, HISTORY).await?);
+        }
+        attempts.sort_by_key(|attempt| std::cmp::Reverse(attempt.attempt_id));
+        let events = jobs::events(&mut db, None, HISTORY).await?;
+        Ok(Json(json!({ "jobs": statuses, "events": events, "attempts": attempts }))
+            .into_response())
+    })
+    .await
+}
+
 /// 200 while the database answers, 503 otherwise; on this machine the last success of every job too.
 pub async fn health(State(app): State<App>) -> Response {
     let detailed = app.loopback;
@@ -77,7 +98,7 @@ pub async fn health(State(app): State<App>) -> Response {
         runs::newest_per_job(&mut db).await?;
         let mut jobs = Vec::new();
         for job in app.jobs.values().filter(|_| detailed) {
-            let status = due::status(&mut db, job, Utc::now()).await?;
+            let status = due::status(&mut db, job, clock::now()).await?;
             jobs.push(json!({
                 "job": status.job,
                 "last_success_business_date":

@@ -184,6 +184,7 @@ pub fn router(mut app: App, loopback: bool) -> Router {
         .route("/findings", read(get(pages::findings)))
         .route("/jobs", guarded(Operation::ReadJobs, get(pages::jobs)))
         .route("/metrics", guarded(Operation::ReadJobs, get(metrics::metrics)))
+        .route("/api/jobs.json", guarded(Operation::ReadJobs, get(api::jobs)))
         .route("/api/plan.json", read(get(api::plan)))
         .route("/api/sku/{item_id}/{location_file}", read(get(api::sku)))
         .route("/login", get(guard::login_form).post(guard::login))

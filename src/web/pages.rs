@@ -5,17 +5,18 @@ use std::collections::BTreeMap;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use chrono::Utc;
 use serde::Serialize;
 
 use super::params::{PAGE_SIZES, PlanParams};
 use super::render::url_part;
 use super::what_if::Question;
 use super::{App, Failure, page_values, reading, sku_charts};
+use crate::config::clock;
 use crate::export::format;
 use crate::jobs::due;
 use crate::store::db::Db;
 use crate::store::read::advice;
+use crate::store::read::jobs as job_books;
 use crate::store::read::lines::{self, LineQuery, Sort, Total};
 use crate::store::read::runs::{self, Run};
 use crate::store::read::sku::{self, Sku};
@@ -363,20 +364,33 @@ pub async fn findings(
     .await
 }
 
-/// Jobs: what ran, what is due.
+/// Changes of the past on the job page; `/api/jobs.json` and `granary jobs history` have more.
+const EVENTS_SHOWN: i64 = 60;
+
+/// Jobs: how they stand, what is due, what happened.
 pub async fn jobs(State(app): State<App>) -> Result<Response, Failure> {
     reading(&app, async move |app, mut db| {
         let mut statuses = Vec::new();
         let mut attempts = Vec::new();
         for job in app.jobs.values() {
-            statuses.push(due::status(&mut db, job, Utc::now()).await?);
+            statuses.push(due::status(&mut db, job, clock::now()).await?);
             attempts.extend(runs::last_attempts(&mut db, &job.name, 20).await?);
         }
         attempts.sort_by_key(|attempt| std::cmp::Reverse(attempt.attempt_id));
-        app.render(
-            "jobs.html",
-            page_values! { active => "jobs", jobs => statuses, attempts => attempts },
-        )
+        let holders: BTreeMap<&str, String> = statuses
+            .iter()
+            .filter_map(|status| status.lease.as_ref())
+            .map(|lease| (lease.job.as_str(), lease.holder()))
+            .collect();
+        let events = job_books::events(&mut db, None, EVENTS_SHOWN).await?;
+        let values = page_values! {
+            active => "jobs",
+            jobs => statuses,
+            holders => holders,
+            events => events,
+            attempts => attempts,
+        };
+        app.render("jobs.html", values)
     })
     .await
 }

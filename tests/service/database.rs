@@ -33,7 +33,7 @@ fn dialect(address: &str) -> Dialect {
 
 /// Rows of tables as they were when a version of the schema brought them, and what must be read of
 /// them today.
-const ROWS: [(i64, &str, &str, &str); 9] = [
+const ROWS: [(i64, &str, &str, &str); 11] = [
     (
         1,
         "INSERT INTO item (item_id, name, qty_decimals, shelf_life_days) \
@@ -86,6 +86,22 @@ const ROWS: [(i64, &str, &str, &str); 9] = [
          VALUES ('n', '2025-10-20', '2025-10-20T00:00:00Z', 'published', 7)",
         "SELECT job || ' ' || outcome || ' ' || process_id FROM run_attempt",
         "n published 7",
+    ),
+    (
+        // A run of before there were dates.
+        2,
+        "INSERT INTO run (run_id, job, business_date, state, config_digest, input_digest, \
+         plan_digest, seed, version, counts) \
+         VALUES ('n@2025-10-20!held', 'n', '2025-10-20', 'held', 'c', 'i', 'p', 1, '0', '{}')",
+        "SELECT count(*) || '' FROM run",
+        "2",
+    ),
+    (
+        9,
+        "INSERT INTO job_date (job, business_date, state, tries, detail) \
+         VALUES ('n', '2025-10-21', 'failed', 2, 'disk full')",
+        "SELECT state || ' ' || tries || ' ' || detail FROM job_date WHERE tries > 0",
+        "failed 2 disk full",
     ),
     (
         4,
@@ -149,6 +165,13 @@ async fn every_earlier_schema_becomes_todays_with_its_rows() {
                 }
                 let read: Vec<String> = db::query_scalar(sql).fetch_all(&mut db).await.expect(sql);
                 assert_eq!(read, [wanted], "{sql} after schema {version}");
+            }
+            if (2..9).contains(&version) {
+                let dates =
+                    "SELECT business_date || ' ' || state || ' ' || attempt_id FROM job_date";
+                let read: Vec<String> =
+                    db::query_scalar(dates).fetch_all(&mut db).await.expect(dates);
+                assert_eq!(read, ["2025-10-20 published 1"], "after schema {version}");
             }
         }
     }

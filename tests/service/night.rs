@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use granary::config::{Exit, Refused};
 use granary::jobs::demo::DemoConfig;
 use granary::jobs::nightly::{self, RunOptions};
+use granary::store::attempt::Asked;
 use granary::store::db;
 use support::{Shop, assert_same_plan, dump, jobs_folder, nightly_job};
 
@@ -138,11 +139,11 @@ async fn stale_data_a_held_lock_and_a_tight_gate_are_refused_by_their_codes() {
     let stale = nightly::run(&shop.store, &job, late, &options).await.expect_err("stale data");
     assert_eq!(exit(stale), Exit::StaleData);
 
-    let lock = shop.store.lock_run().expect("a free lock");
     let date = shop.config.business_date;
+    let lease = shop.store.begin_run(&job, date, Asked::ByHand).await.expect("a free lease");
     let locked = nightly::run(&shop.store, &job, date, &options).await.expect_err("a held lock");
     assert_eq!(exit(locked), Exit::LockHeld);
-    drop(lock);
+    lease.end("failed", "the test's", &Default::default()).await.expect("let go of");
 
     let published = shop.night(&job, 0).await;
     let plan = dump(&shop.store).await;

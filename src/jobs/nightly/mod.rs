@@ -43,6 +43,7 @@ use crate::config::{Exit, Job, Refused, faults};
 use crate::jobs::sources::{self, PullOptions};
 use crate::store::Store;
 use crate::store::checkpoint::Keep;
+use crate::store::attempt::{Asked, Lease};
 use crate::store::memory::MemoryRows;
 use crate::store::publish::RunRows;
 
@@ -113,11 +114,20 @@ pub async fn run(
     business_date: Day,
     options: &RunOptions<'_>,
 ) -> anyhow::Result<RunOutcome> {
-    let _lock = store.lock_run()?;
-    let attempt_id = store.begin_attempt(&job.name, business_date).await?;
-    faults::point("attempt.begun")?;
+    let lease = store.begin_run(job, business_date, Asked::ByHand).await?;
+    run_under(store, job, business_date, lease, options).await
+}
+
+/// The same under a lease that was taken before. Once that is lost nothing is written any more.
+pub async fn run_under(
+    store: &Store,
+    job: &Job,
+    business_date: Day,
+    lease: Lease,
+    options: &RunOptions<'_>,
+) -> anyhow::Result<RunOutcome> {
     let mut stages = Stages { started: Instant::now(), ms: BTreeMap::new(), on: options.on_stage };
-    let result = night(store, job, business_date, options, attempt_id, &mut stages).await;
+    let result = night(store, job, business_date, options, &lease, &mut stages).await;
     let (outcome, detail) = match &result {
         Ok(run) => {
             let outcome = if run.held_because.is_empty() { "published" } else { "held" };
@@ -129,7 +139,7 @@ pub async fn run(
             _ => ("failed", format!("{error:#}")),
         },
     };
-    store.end_attempt(attempt_id, outcome, &detail, &stages.ms).await?;
+    lease.end(outcome, &detail, &stages.ms).await?;
     faults::point("attempt.ended")?;
     result
 }
@@ -179,7 +189,7 @@ async fn night(
     job: &Job,
     business_date: Day,
     options: &RunOptions<'_>,
-    attempt_id: i64,
+    lease: &Lease,
     stages: &mut Stages<'_>,
 ) -> anyhow::Result<RunOutcome> {
     if !job.sources.is_empty() {
@@ -205,6 +215,7 @@ async fn night(
     let keep = Keep { attempt_id, job: job.name.clone(), business_date, digest };
     stages.end("pull");
     faults::point("night.pulled")?;
+    lease.check()?;
 
     // The numbers are made on threads of their own; async never sees them.
     let job = job.clone();
@@ -219,7 +230,8 @@ async fn night(
     stages.ms.extend(ms);
 
     stages.begin("publish");
-    store.publish(attempt_id, &rows).await?;
+    lease.check()?;
+    store.publish(lease.attempt_id(), &rows).await?;
     stages.end("publish");
     outcome.stage_ms = stages.ms.clone();
     Ok(outcome)

@@ -92,6 +92,15 @@ impl Pools {
         };
         Ok(Db { transaction })
     }
+
+    /// A write transaction without the lock of [`Pools::write`] in PostgreSQL: for one statement that
+    /// brings its own condition and must not wait behind a long import. SQLite has one writer anyway.
+    pub async fn touch(&self) -> sqlx::Result<Db> {
+        match self {
+            Pools::Sqlite { .. } => self.write().await,
+            Pools::Postgres(pool) => Ok(Db { transaction: Inner::Postgres(pool.begin().await?) }),
+        }
+    }
 }
 
 impl Db {

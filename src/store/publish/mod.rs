@@ -12,10 +12,9 @@ use granary_models::calendar::Day;
 use granary_models::plan::hysteresis::{Previous, PreviousLine, key_without_date};
 use sqlx::AssertSqlSafe;
 
-use super::Store;
 use super::db::{self, Bulk, Db};
-use super::{checkpoint, memory};
-use crate::config::{Exit, Refused, faults};
+use super::{Store, attempt, checkpoint, memory};
+use crate::config::faults;
 
 pub use rows::{
     FindingRow, ForecastRow, ForecastSeriesRow, KpiRow, LineRow, OrderExceptionRow, PlanLimitRow,
@@ -41,13 +40,18 @@ pub const RUN_TABLES: [&str; 14] = [
 ];
 
 impl Store {
-    /// Replaces the run of the same job and business date. `attempt_id` is the fencing token: if a
-    /// newer attempt has begun, nothing is written and the error says so.
+    /// Replaces the run of the same job and business date. `attempt_id` is the fencing token: if the
+    /// job's lease is no longer this attempt's, nothing is written and the error says so. The date is
+    /// done in the same transaction.
     pub async fn publish(&self, attempt_id: i64, rows: &RunRows) -> anyhow::Result<()> {
         let mut transaction = self.write().await?;
         let run = &rows.run;
-        check_fence(&mut transaction, attempt_id, &run.job, &run.business_date).await?;
+        attempt::check_fence(&mut transaction, &run.job, attempt_id).await?;
         write(&mut transaction, rows).await.context("publishing the run")?;
+        let date = (run.job.as_str(), run.business_date.as_str());
+        attempt::published(&mut transaction, date, attempt_id, run.state(), &run.held_because)
+            .await
+            .context("publishing the run")?;
         faults::point("publish.before_commit")?;
         transaction.commit().await.context("publishing the run")?;
         faults::point("publish.after_commit")
@@ -101,31 +105,6 @@ impl Store {
         }
         Ok(previous)
     }
-}
-
-/// The fencing token: only the newest attempt at a job and date may write.
-pub(super) async fn check_fence(
-    db: &mut Db,
-    attempt_id: i64,
-    job: &str,
-    business_date: &str,
-) -> anyhow::Result<()> {
-    let newest: Option<i64> = db::query_scalar(
-        "SELECT max(attempt_id) FROM run_attempt WHERE job = $1 AND business_date = $2",
-    )
-    .bind(job)
-    .bind(business_date)
-    .fetch_one(db)
-    .await?;
-    if newest == Some(attempt_id) {
-        return Ok(());
-    }
-    let message = format!(
-        "attempt {attempt_id} of {job} for {business_date} was overtaken by attempt {}; \
-         nothing was written",
-        newest.unwrap_or_default()
-    );
-    Err(Refused::new(Exit::LockHeld, message).into())
 }
 
 async fn write(db: &mut Db, rows: &RunRows) -> anyhow::Result<()> {

@@ -1,15 +1,17 @@
 //! What is due, in zones whose clocks jump, and that it runs once.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chrono::{DateTime, Utc};
-use granary::config::Job;
-use granary::jobs::due::{Timetable, retry_at};
-use granary::schedule::{Runner, Scheduler};
-use granary::store::db;
-use granary::store::read::runs::Attempt;
+use croner::parser::{CronParser, Seconds};
+use granary::config::{Exit, Job, Refused};
+use granary::jobs::backfill;
+use granary::jobs::due::{self, Seen};
+use granary::jobs::timetable::Timetable;
+use granary::store::attempt::{Asked, BrokeOff};
+use granary::store::publish::{RunRow, RunRows};
+use granary::store::read::jobs;
+use granary::store::{Store, db};
 use granary_models::calendar::Day;
 
 use super::fixture;
@@ -71,7 +73,8 @@ fn the_catch_up_window_bounds_what_is_due() {
         [(0, vec!["2025-10-20"]), (2, vec!["2025-10-20", "2025-10-19", "2025-10-18"])]
     {
         let found = timetable("0 30 3 * * *", "Asia/Shanghai", catch_up_days).due_dates(now);
-        assert_eq!(found, due.into_iter().map(day).collect::<Vec<_>>());
+        let dates: Vec<Day> = found.into_iter().map(|(date, _)| date).collect();
+        assert_eq!(dates, due.into_iter().map(day).collect::<Vec<_>>());
     }
     let early = timetable("0 30 3 * * *", "Asia/Shanghai", 0);
     assert_eq!(early.due_dates(at("2025-10-19T19:29:59Z")), []);
@@ -79,92 +82,230 @@ fn the_catch_up_window_bounds_what_is_due() {
     assert_eq!((date, due), (day("2025-10-21"), at("2025-10-20T19:30:00Z")));
 }
 
+/// A timetable looks at one time a day; the library searches. Both find the same first match.
 #[test]
-fn a_failure_waits_longer_each_time() {
-    let attempt = |outcome: &str| Attempt {
-        attempt_id: 1,
-        job: "j".into(),
-        business_date: "2025-10-20".into(),
-        started_at: "2025-10-20T00:00:00Z".into(),
-        finished_at: None,
-        outcome: outcome.into(),
-        detail: String::new(),
-        stage_ms: "{}".into(),
-        process_id: 1,
-    };
-    for (outcomes, minutes) in [
-        (vec!["failed"], 5),
-        (vec!["failed", "failed"], 10),
-        (vec!["failed"; 9], 60),
-        (vec!["stale"], 15),
-        (vec!["running"], 0),
-        (vec!["abandoned", "abandoned"], 10),
+fn the_first_match_of_a_date_is_what_the_library_finds() {
+    let parser = CronParser::builder().seconds(Seconds::Required).build();
+    for cron in [
+        "0 30 3 * * *",
+        "0 */7 * * * *",
+        "15,45 5-9 22,4 * * *",
+        "0 0 3 29 2 *",
+        "0 0 3 L * *",
+        "0 0 3 15W * *",
+        "0 0 3 * * FRI#2",
+        "0 0 3 * * MON#L",
+        "0 0 3 1,15 * MON",
+        "0 59 23 31 * *",
+        "0 0 6 * JAN-MAR MON-FRI",
     ] {
-        let attempts: Vec<Attempt> = outcomes.iter().map(|outcome| attempt(outcome)).collect();
-        let again = retry_at(&attempts).expect("a time");
-        assert_eq!((again - at("2025-10-20T00:00:00Z")).num_minutes(), minutes, "{outcomes:?}");
-    }
-    assert_eq!(retry_at(&[]), None);
-}
-
-/// Counts its runs, and how many are at work at once.
-struct Slow {
-    runs: AtomicUsize,
-    at_once: AtomicUsize,
-    most: AtomicUsize,
-    panics: bool,
-}
-
-impl Runner for Slow {
-    fn run(&self, _: &Job, _: Day) -> anyhow::Result<String> {
-        self.runs.fetch_add(1, Ordering::SeqCst);
-        let at_once = self.at_once.fetch_add(1, Ordering::SeqCst) + 1;
-        self.most.fetch_max(at_once, Ordering::SeqCst);
-        std::thread::sleep(std::time::Duration::from_millis(200));
-        self.at_once.fetch_sub(1, Ordering::SeqCst);
-        assert!(!self.panics, "the test's runner panics");
-        Ok(String::new())
+        let library = parser.parse(cron).expect(cron);
+        let ours = timetable(cron, "UTC", 0);
+        let mut named = 0;
+        for date in day("2023-12-01").until(day("2028-03-10")) {
+            let midnight = date.to_date().and_hms_opt(0, 0, 0).expect("midnight").and_utc();
+            let found = library.find_next_occurrence(&midnight, true).expect("a next time");
+            let wanted = (Day::from(found.date_naive()) == date).then_some(found);
+            assert_eq!(ours.due_at(date), wanted, "{cron} on {date}");
+            named += usize::from(wanted.is_some());
+        }
+        assert!(named > 0, "{cron}");
     }
 }
 
-async fn ticks(panics: bool) -> (usize, usize) {
-    let fixture = fixture::empty().await;
-    let path = fixture.folder.path().join("clock.toml");
-    let text = "name = \"clock\"\nkind = \"nightly\"\n[schedule]\ncron = \"0 0 1 * * *\"\n\
-                time_zone = \"Asia/Shanghai\"\n";
-    std::fs::write(&path, text).expect("a job file");
-    let jobs = BTreeMap::from([("clock".to_owned(), Job::read(&path).expect("a legal job"))]);
-    let runner = Arc::new(Slow {
-        runs: AtomicUsize::new(0),
-        at_once: AtomicUsize::new(0),
-        most: AtomicUsize::new(0),
-        panics,
-    });
-    let mut scheduler =
-        Scheduler::new(fixture.store.clone(), &jobs, runner.clone()).expect("a scheduler");
-    let now = at("2025-10-20T00:00:00Z");
-    let first = scheduler.tick(now).await.expect("a tick");
-    assert_eq!(first, Some(("clock".to_owned(), day("2025-10-20"))));
-    for _ in 0..3 {
-        assert_eq!(scheduler.tick(now).await.expect("a tick"), None, "one at a time");
-    }
-    scheduler.finish().await;
-    // Nothing was stored, so the date is still due: a panic has not stopped the clock.
-    assert!(scheduler.tick(now).await.expect("a tick").is_some());
-    scheduler.finish().await;
-    let run = "INSERT INTO run VALUES ('clock@2025-10-20', 'clock', '2025-10-20', 'published', \
-               '', '', '', '', 1, '', '{}')";
-    fixture.store.execute(db::query(run)).await.expect("a stored run");
-    assert_eq!(scheduler.tick(now).await.expect("a tick"), None, "once per business date");
-    (runner.runs.load(Ordering::SeqCst), runner.most.load(Ordering::SeqCst))
+const JOB: &str = "name = \"clock\"\nkind = \"nightly\"\n[schedule]\ncron = \"0 0 1 * * *\"\n\
+                   time_zone = \"Asia/Shanghai\"\n";
+
+fn job(rules: &str) -> Job {
+    Job::parse(&format!("{JOB}{rules}"), "clock").expect("a legal job")
+}
+
+async fn look(store: &Store, job: &Job, now: &str) -> Seen {
+    let timetable = Timetable::of(job.schedule.as_ref().expect("a schedule")).expect("legal");
+    let mut db = store.snapshot().await.expect("a snapshot");
+    due::look(&mut db, job, &timetable, at(now)).await.expect("a look")
+}
+
+fn plan(job: &Job, date: Day) -> RunRows {
+    let run = RunRow {
+        job: job.name.clone(),
+        business_date: date.to_string(),
+        counts: "{\"value_minor\":{}}".to_owned(),
+        ..RunRow::default()
+    };
+    RunRows { run, ..RunRows::default() }
+}
+
+async fn publish(store: &Store, job: &Job, date: &str) {
+    let lease = store.begin_run(job, day(date), Asked::ByHand).await.expect("a lease");
+    store.publish(lease.attempt_id(), &plan(job, day(date))).await.expect("published");
+    lease.end("published", "", &BTreeMap::new()).await.expect("the end");
+}
+
+async fn fail(store: &Store, job: &Job, date: &str, outcome: &str) {
+    let lease = store.begin_run(job, day(date), Asked::ByHand).await.expect("a lease");
+    lease.end(outcome, "as asked", &BTreeMap::new()).await.expect("the end");
+}
+
+async fn state(store: &Store, date: &str) -> (String, i64) {
+    let mut db = store.snapshot().await.expect("a snapshot");
+    let row = jobs::date(&mut db, "clock", date).await.expect("a read").expect("a row");
+    (row.state, row.tries)
+}
+
+async fn events(store: &Store) -> Vec<String> {
+    let mut db = store.snapshot().await.expect("a snapshot");
+    let mut events = jobs::events(&mut db, Some("clock"), 100).await.expect("events");
+    events.reverse();
+    events.into_iter().map(|event| event.what).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_date_runs_once_and_alone() {
-    assert_eq!(ticks(false).await, (2, 1));
+async fn what_is_to_do_is_read_from_rows() {
+    let store = fixture::empty().await.store;
+    let job = job("catch_up_days = 2\n");
+    // 08:00 in Shanghai on the twentieth.
+    let now = "2035-10-20T00:00:00Z";
+    let seen = look(&store, &job, now).await;
+    assert_eq!(
+        seen.start,
+        Some(day("2035-10-20")),
+        "the dates before the first run were not missed"
+    );
+    assert_eq!(seen.unnoted.len(), 1);
+    publish(&store, &job, "2035-10-18").await;
+    assert_eq!(look(&store, &job, now).await.unnoted.len(), 2, "now they were");
+    publish(&store, &job, "2035-10-20").await;
+    assert_eq!(look(&store, &job, now).await.start, Some(day("2035-10-19")), "done once");
+    fail(&store, &job, "2035-10-19", "failed").await;
+    assert_eq!(look(&store, &job, now).await.start, Some(day("2035-10-19")), "again, in time");
+    let tomorrow = "2035-10-22T00:00:00Z";
+    assert_eq!(look(&store, &job, tomorrow).await.missed, [day("2035-10-19")]);
+    let missed = look(&store, &job, tomorrow).await;
+    store.note_dates(&job, &missed.unnoted, &missed.missed).await.expect("noted");
+    assert_eq!(state(&store, "2035-10-19").await, ("skipped".into(), 1));
+    assert_eq!(state(&store, "2035-10-22").await, ("waiting".into(), 0));
+
+    store.pause_job("clock", "the test", "stocktaking").await.expect("paused");
+    let seen = look(&store, &job, tomorrow).await;
+    assert_eq!(seen.start, None);
+    assert!(seen.waits_for.expect("a reason").contains("stocktaking"));
+    let by_clock = Asked::ByClock { due_at: None };
+    let refused = store.begin_run(&job, day("2035-10-22"), by_clock).await.err().expect("refused");
+    assert!(format!("{refused:#}").contains("stocktaking"), "{refused:#}");
+    // By hand it may still run.
+    publish(&store, &job, "2035-10-22").await;
+    store.resume_job("clock", "the test").await.expect("resumed");
+    let again = store.begin_run(&job, day("2035-10-22"), by_clock).await.err().expect("refused");
+    let refused = again.downcast_ref::<Refused>().expect("a refusal");
+    assert_eq!(refused.exit, Exit::LockHeld);
+    assert!(refused.message.contains("is published already"), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_panicking_run_does_not_stop_the_clock() {
-    assert_eq!(ticks(true).await.0, 2);
+async fn a_failure_leaves_a_published_date_as_it_is() {
+    let store = fixture::empty().await.store;
+    let job = job("retry = { max = 1 }\n");
+    publish(&store, &job, "2035-10-20").await;
+    for outcome in ["failed", "stale"] {
+        fail(&store, &job, "2035-10-20", outcome).await;
+        assert_eq!(state(&store, "2035-10-20").await, ("published".into(), 0));
+    }
+    for (tries, wanted) in [(1, "failed"), (2, "gave_up"), (2, "gave_up")] {
+        fail(&store, &job, "2035-10-21", "failed").await;
+        assert_eq!(state(&store, "2035-10-21").await, (wanted.into(), tries));
+    }
+    fail(&store, &job, "2035-10-22", "stale").await;
+    assert_eq!(state(&store, "2035-10-22").await, ("stale".into(), 0), "late data is no failure");
+    assert_eq!(
+        events(&store).await,
+        [
+            "begun",
+            "published",
+            "begun",
+            "failed",
+            "begun",
+            "stale",
+            "begun",
+            "failed",
+            "begun",
+            "failed",
+            "gave_up",
+            "begun",
+            "failed",
+            "begun",
+            "stale"
+        ]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_writer_that_lost_its_lease_writes_nothing() {
+    let store = fixture::empty().await.store;
+    let job = job("overlap = \"replace\"\n");
+    let by_clock = Asked::ByClock { due_at: Some(at("2035-10-19T17:00:00Z")) };
+    let old = store.begin_run(&job, day("2035-10-20"), by_clock).await.expect("a lease");
+    let busy = store.begin_run(&job, day("2035-10-20"), by_clock).await.err().expect("refused");
+    assert!(format!("{busy:#}").contains("is at work"), "{busy:#}");
+    let new = store.begin_run(&job, day("2035-10-21"), by_clock).await.expect("takes its place");
+    assert!(new.attempt_id() > old.attempt_id());
+    let fenced = store.publish(old.attempt_id(), &plan(&job, day("2035-10-20"))).await;
+    let fenced = fenced.expect_err("the old one is fenced");
+    assert_eq!(fenced.downcast_ref::<Refused>().expect("a refusal").exit, Exit::LockHeld);
+    old.end("failed", "fenced", &BTreeMap::new()).await.expect("the end");
+    assert_eq!(state(&store, "2035-10-20").await.0, "skipped");
+    store.publish(new.attempt_id(), &plan(&job, day("2035-10-21"))).await.expect("published");
+    new.end("published", "", &BTreeMap::new()).await.expect("the end");
+    assert_eq!(state(&store, "2035-10-21").await.0, "published");
+
+    let cancelled = store.begin_run(&job, day("2035-10-22"), by_clock).await.expect("a lease");
+    store.cancel_run("clock", None, "the test", "why not").await.expect("cancelled");
+    let fenced = store.publish(cancelled.attempt_id(), &plan(&job, day("2035-10-22"))).await;
+    assert!(fenced.is_err());
+    drop(cancelled);
+    assert_eq!(state(&store, "2035-10-22").await.0, "cancelled");
+    let nothing = store.cancel_run("clock", None, "the test", "").await.expect_err("nothing");
+    assert_eq!(nothing.downcast_ref::<Refused>().expect("a refusal").exit, Exit::Usage);
+    let runs: i64 = db::query_scalar("SELECT count(*) FROM run")
+        .fetch_one(&mut store.snapshot().await.expect("a snapshot"))
+        .await
+        .expect("a count");
+    assert_eq!(runs, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_never_began_counts_as_a_failure_once() {
+    let store = fixture::empty().await.store;
+    let job = job("");
+    let date = day("2035-10-20");
+    let how = BrokeOff::Failed("the run cannot be started".to_owned());
+    store.close_run(&job, date, None, &how).await.expect("closed");
+    assert_eq!(state(&store, "2035-10-20").await, ("failed".into(), 1));
+    // Its own word goes before ours.
+    fail(&store, &job, "2035-10-20", "failed").await;
+    store.close_run(&job, date, None, &how).await.expect("closed");
+    assert_eq!(state(&store, "2035-10-20").await, ("failed".into(), 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backfill_takes_what_has_no_plan_in_order() {
+    let store = fixture::empty().await.store;
+    let mut job = job("");
+    publish(&store, &job, "2035-10-19").await;
+    fail(&store, &job, "2035-10-20", "failed").await;
+    let (from, to) = (day("2035-10-18"), day("2035-10-20"));
+    for (again, wanted) in [(false, [true, false, true]), (true, [true, true, true])] {
+        let steps = backfill::plan(&store, &job, from, to, again).await.expect("a plan");
+        let to_run: Vec<bool> = steps.iter().map(|step| step.to_run).collect();
+        assert_eq!(to_run, wanted);
+        assert_eq!(steps[0].business_date, from);
+        let why: Vec<&str> = steps.iter().map(|step| step.why.as_str()).collect();
+        assert_eq!(why, ["no run yet", "published", "failed: as asked"]);
+    }
+    job.schedule.as_mut().expect("a schedule").cron = "0 0 1 * * MON".to_owned();
+    let steps = backfill::plan(&store, &job, day("2035-10-21"), day("2035-10-23"), true).await;
+    let to_run: Vec<bool> = steps.expect("a plan").iter().map(|step| step.to_run).collect();
+    assert_eq!(to_run, [false, true, false], "the twenty-second is a Monday");
+    let backwards = backfill::plan(&store, &job, to, from, false).await.expect_err("backwards");
+    assert!(format!("{backwards}").contains("are -2 days, should be in 0..=3660"), "{backwards}");
 }

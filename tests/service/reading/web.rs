@@ -1,5 +1,9 @@
 //! The pages, over a real connection.
 
+use std::collections::BTreeMap;
+
+use granary::config::Job;
+use granary::store::attempt::Asked;
 use granary::web::{self, App};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -7,9 +11,18 @@ use tokio::net::{TcpListener, TcpStream};
 use super::fixture::{self, Fixture, HOSTILE, LINES};
 
 async fn get(fixture: &Fixture, path: &str, host: &str) -> String {
+    get_with(fixture, Default::default(), path, host).await
+}
+
+async fn get_with(
+    fixture: &Fixture,
+    jobs: BTreeMap<String, Job>,
+    path: &str,
+    host: &str,
+) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("bound");
-    let app = App::new(fixture.store.clone(), Default::default()).expect("templates");
+    let app = App::new(fixture.store.clone(), jobs).expect("templates");
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let server = tokio::spawn(web::serve(listener, app, async {
         let _ = stopped.await;
@@ -96,4 +109,43 @@ async fn a_name_that_is_not_this_machine_is_refused() {
     let fixture = fixture::with_plan().await;
     let page = get(&fixture, "/", "evil.example").await;
     assert!(page.starts_with("HTTP/1.1 421"), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_job_page_tells_how_jobs_stand_and_what_happened() {
+    let fixture = fixture::with_plan().await;
+    let text = "name = \"nightly\"\nkind = \"nightly\"\n[schedule]\ncron = \"0 0 1 * * *\"\n\
+                time_zone = \"Asia/Shanghai\"\n";
+    let job = Job::parse(text, "nightly").expect("a legal job");
+    let jobs = BTreeMap::from([("nightly".to_owned(), job.clone())]);
+    let date = "2025-10-21".parse().expect("a date");
+    let lease = fixture.store.begin_run(&job, date, Asked::ByHand).await.expect("a lease");
+    let page = get_with(&fixture, jobs.clone(), "/jobs", "localhost").await;
+    let running = format!("process {}", std::process::id());
+    for words in ["running", "2025-10-21", &running, "renewed", "begun"] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    lease.end("failed", "<b>the disk is full</b>", &BTreeMap::new()).await.expect("the end");
+    fixture.store.pause_job("nightly", "ann", "<i>stocktaking</i>").await.expect("paused");
+    let page = get_with(&fixture, jobs.clone(), "/jobs", "localhost").await;
+    for words in [
+        "paused",
+        "ann",
+        "&lt;i&gt;stocktaking",
+        "&lt;b&gt;the disk is full",
+        "failures in a row: 1",
+        "by hand",
+        "CST",
+        "Failed tries",
+    ] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    assert!(!page.contains("<i>stocktaking") && !page.contains("<b>the disk"), "{page}");
+    let answer = get_with(&fixture, jobs, "/api/jobs.json", "localhost").await;
+    let (_, body) = answer.split_once("\r\n\r\n").expect("headers and body");
+    let body: serde_json::Value = serde_json::from_str(body).expect("JSON");
+    assert_eq!(body["jobs"][0]["state"], "paused");
+    assert_eq!(body["jobs"][0]["dates"][0]["tries"], 1);
+    assert_eq!(body["events"][0]["what"], "paused");
+    assert_eq!(body["attempts"][0]["outcome"], "failed");
 }

@@ -61,8 +61,17 @@ pub fn print_outcome(outcome: &RunOutcome) {
         "{} lines ({} held), {} production suggestions, {} findings",
         counts.lines, counts.lines_held, counts.production_suggestions, counts.findings
     );
+    if let Some(released) = &outcome.released {
+        match released.release_id {
+            Some(id) => println!("{} lines released as release {id}", released.lines),
+            None => println!("nothing released"),
+        }
+        if released.left > 0 {
+            println!("{} lines stayed behind; `granary release` says why", released.left);
+        }
+    }
     let total: u64 = outcome.stage_ms.values().sum();
-    let stages: Vec<String> = ["pull", "panel", "forecast", "plan", "report", "publish"]
+    let stages: Vec<String> = ["pull", "panel", "forecast", "plan", "report", "publish", "release"]
         .iter()
         .filter_map(|stage| {
             let ms = outcome.stage_ms.get(stage)?;

@@ -9,6 +9,7 @@ use granary_models::backtest::levels::Reconcile;
 use granary_models::backtest::partial::PartialDays;
 use granary_models::plan::gates::GateLimits;
 use granary_models::plan::limits::PlanLimits;
+use granary_models::plan::release::ReleaseRules;
 use granary_models::plan_sku::PlanConfig;
 use granary_models::policy::order::Target;
 use granary_models::policy::projection::Shortage;
@@ -40,6 +41,9 @@ pub struct Job {
     /// Budgets and other limits that lines share.
     #[serde(default)]
     pub limits: PlanLimits,
+    /// What goes out by itself, and whose word the rest takes.
+    #[serde(default)]
+    pub release: ReleaseRules,
     /// Of the file's text; kept with every run.
     #[serde(skip)]
     pub digest: String,
@@ -371,6 +375,16 @@ impl Job {
         if let Some(time) = self.policy.release_at.as_deref().filter(|t| time_of_day(t).is_none()) {
             return Err(format!("policy.release_at is {time:?}, should be HH:MM"));
         }
+        let release = &self.release;
+        let limit = release.approve_above_minor as f64;
+        range("release.approve_above_minor", limit, 0.0, 1e15)?;
+        let limit = release.second_person_above_minor as f64;
+        range("release.second_person_above_minor", limit, 0.0, 1e15)?;
+        let days = f64::from(release.override_expires_days);
+        range("release.override_expires_days", days, 1.0, 366.0)?;
+        let days = f64::from(release.approval_expires_days);
+        range("release.approval_expires_days", days, 1.0, 366.0)?;
+        range("release.on_order_days", f64::from(release.on_order_days), 0.0, 366.0)?;
         self.limits.check().map_err(|error| format!("limits.{error}"))?;
         match self.policy.service {
             Some(Target::Fill(fill)) => range("policy.service.fill", fill, 0.5, 0.9999)?,

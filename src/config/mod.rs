@@ -1,5 +1,6 @@
 //! What a run is told: exit codes and job files; and the words that reading and writing share.
 
+mod actor;
 mod batch;
 mod database;
 mod exit;
@@ -9,6 +10,7 @@ mod reject;
 mod secret;
 mod tables;
 
+pub use actor::{Actor, Operation, Role};
 pub use batch::{
     Batch, Books, FileRead, Load, OnUnknown, Origin, Symbols, TableLoad, Unknown, Value, Values,
 };

@@ -7,4 +7,5 @@ pub mod due;
 pub mod events;
 pub mod import;
 pub mod nightly;
+pub mod release;
 pub mod simulate;

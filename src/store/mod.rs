@@ -8,6 +8,7 @@ mod load;
 pub mod memory;
 pub mod publish;
 pub mod read;
+pub mod release;
 pub mod sales;
 pub mod split;
 

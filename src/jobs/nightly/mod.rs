@@ -1,4 +1,4 @@
-//! A night: pull → check freshness → forecast → plan → gates → publish.
+//! A night: pull → check freshness → forecast → plan → gates → publish → release.
 
 mod facts;
 mod findings;
@@ -34,10 +34,12 @@ use self::panel::{Index, NightPanel};
 use self::planning::{Before, Planned};
 use self::succession::Succession;
 use self::supply::SupplyBook;
-use crate::config::{Exit, Job, Refused};
+use crate::config::{Actor, Exit, Job, Refused};
+use crate::jobs::release::{By, Wish, release};
 use crate::store::Store;
 use crate::store::memory::MemoryRows;
 use crate::store::publish::RunRows;
+use crate::store::release::{current_run, held_after};
 
 /// How a run is carried out; none of it may change a byte of the plan.
 pub struct RunOptions<'a> {
@@ -55,13 +57,25 @@ pub struct RunOutcome {
     /// Gate codes that hold the whole plan; empty when it was published.
     pub held_because: Vec<String>,
     pub counts: Counts,
+    /// What went out by the job's rules; `None` where the job releases nothing by itself.
+    pub released: Option<Released>,
     pub stage_ms: BTreeMap<&'static str, u64>,
+}
+
+/// What a night released.
+#[derive(Clone, Debug, Serialize)]
+pub struct Released {
+    pub release_id: Option<i64>,
+    pub lines: usize,
+    /// Lines that a gate, a limit or a switch left behind.
+    pub left: usize,
 }
 
 impl RunOutcome {
     /// A held plan, or a held line in a published one, is exit code 4.
     pub fn exit(&self) -> Exit {
-        if self.held_because.is_empty() && self.counts.lines_held == 0 {
+        let left = self.released.as_ref().is_some_and(|released| released.left > 0);
+        if self.held_because.is_empty() && self.counts.lines_held == 0 && !left {
             Exit::Ok
         } else {
             Exit::PlanHeld
@@ -183,8 +197,44 @@ async fn night(
     stages.begin("publish");
     store.publish(attempt_id, &rows).await?;
     stages.end("publish");
+    if job.release.auto && outcome.held_because.is_empty() {
+        stages.begin("release");
+        outcome.released = release_by_rule(store, job, business_date).await.with_context(|| {
+            format!("{} is published, and nothing of it was released", outcome.run_id)
+        })?;
+        stages.end("release");
+    }
     outcome.stage_ms = stages.ms.clone();
     Ok(outcome)
+}
+
+/// Releases what needs nobody's word. A night that was run again for an earlier date releases nothing:
+/// only the newest plan may go out.
+async fn release_by_rule(
+    store: &Store,
+    job: &Job,
+    business_date: Day,
+) -> anyhow::Result<Option<Released>> {
+    let newest = {
+        let db = &mut store.snapshot().await?;
+        match current_run(db, &job.name).await? {
+            Some(run) if run.business_date == business_date.to_string() => {
+                held_after(db, &run).await?.is_none()
+            }
+            _ => false,
+        }
+    };
+    if !newest {
+        return Ok(None);
+    }
+    let by = By { actor: Actor::engine(), at: chrono::Utc::now() };
+    let wish = Wish { job: job.name.clone(), date: Some(business_date), ..Wish::default() };
+    let report = release(store, &by, &wish).await?;
+    Ok(Some(Released {
+        release_id: report.release_id,
+        lines: report.released.len(),
+        left: report.left.len(),
+    }))
 }
 
 /// A plan from old data is worse than no plan.
@@ -231,6 +281,7 @@ fn compute(
         let message = "no series: the sales name no known item and location";
         return Err(Refused::new(Exit::DataRejected, message).into());
     }
+    note_released(facts, &mut findings);
     stages.end("panel");
 
     stages.begin("forecast");
@@ -267,9 +318,24 @@ fn compute(
         business_date: facts.business_date,
         held_because: held_because(&planned),
         counts,
+        released: None,
         stage_ms: BTreeMap::new(),
     };
     Ok((rows, outcome))
+}
+
+/// What the plan assumes of lines that went out.
+fn note_released(facts: &Facts, findings: &mut Findings) {
+    let released = &facts.released;
+    let counted = released.orders.len();
+    if counted > 0 {
+        let code = Code::ReleasedOnOrder;
+        findings.count_many(code, code.explain().to_owned(), counted as u64);
+    }
+    if released.lapsed > 0 {
+        let code = Code::ReleasedLapsed;
+        findings.count_many(code, code.explain().to_owned(), released.lapsed as u64);
+    }
 }
 
 fn held_because(planned: &Planned) -> Vec<String> {

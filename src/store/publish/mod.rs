@@ -14,7 +14,8 @@ use granary_models::plan::hysteresis::{Previous, PreviousLine, key_without_date}
 use super::Store;
 use super::db::{self, Bulk, Db};
 use super::memory;
-use crate::config::{Exit, Refused};
+use super::release::{By, settle};
+use crate::config::{Actor, Exit, Refused};
 
 pub use rows::{
     FindingRow, ForecastRow, ForecastSeriesRow, KpiRow, LineRow, OrderExceptionRow, PlanLimitRow,
@@ -22,8 +23,9 @@ pub use rows::{
 };
 
 /// Tables that hold rows of a run.
-const RUN_TABLES: [&str; 14] = [
+const RUN_TABLES: [&str; 15] = [
     "DELETE FROM run WHERE run_id = $1",
+    "DELETE FROM run_release WHERE run_id = $1",
     "DELETE FROM effect WHERE run_id = $1",
     "DELETE FROM order_exception WHERE run_id = $1",
     "DELETE FROM stock_exit WHERE run_id = $1",
@@ -46,6 +48,14 @@ impl Store {
         let mut transaction = self.write().await?;
         check_fence(&mut transaction, attempt_id, &rows.run).await?;
         write(&mut transaction, rows).await.context("publishing the run")?;
+        if rows.run.held_because.is_empty() {
+            let by = By { actor: Actor::engine(), at: chrono::Utc::now() };
+            let run_id: Arc<str> = rows.run.run_id().into();
+            let date = &rows.run.business_date;
+            settle::carry(&mut transaction, &by, &run_id, date, &rows.lines, &rows.carried)
+                .await
+                .context("carrying over what was said and released")?;
+        }
         transaction.commit().await.context("publishing the run")?;
         Ok(())
     }
@@ -244,8 +254,8 @@ async fn write_lines(db: &mut Db, run_id: &Arc<str>, lines: &[LineRow]) -> anyho
     let insert = "reorder_line (run_id, line_key, kind, state, item_id, supplier_id, \
                   source_location_id, location_id, qty, order_qty, order_uom, unit_cost_minor, \
                   currency, order_on, expected_on, need_on, priority, expected_value_minor, \
-                  reason, held_because)";
-    let mut bulk = Bulk::new(db, insert, 20);
+                  reason, held_because, cap_qty)";
+    let mut bulk = Bulk::new(db, insert, 21);
     for line in lines {
         row!(
             bulk,
@@ -269,6 +279,7 @@ async fn write_lines(db: &mut Db, run_id: &Arc<str>, lines: &[LineRow]) -> anyho
             line.expected_value_minor,
             line.reason.as_str(),
             line.held_because.as_str(),
+            line.cap_qty,
         );
     }
     bulk.finish().await?;

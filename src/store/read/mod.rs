@@ -6,6 +6,7 @@
 
 pub mod advice;
 pub mod effects;
+pub mod history;
 pub mod lines;
 pub mod runs;
 pub mod series;

@@ -137,6 +137,7 @@ CREATE TABLE released_line (
     CHECK ((change = 'cancellation') = (qty = 0)),
     CHECK ((qty = 0) = (order_qty = 0))
 ) WITHOUT ROWID;
+CREATE INDEX released_line_state ON released_line (state, closed_on);
 CREATE INDEX released_line_release ON released_line (release_id);
 CREATE INDEX released_line_place ON released_line (item_id, location_id);
 CREATE INDEX released_line_date ON released_line (business_date, job);

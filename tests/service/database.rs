@@ -33,7 +33,7 @@ fn dialect(address: &str) -> Dialect {
 
 /// Rows of tables as they were when a version of the schema brought them, and what must be read of
 /// them today.
-const ROWS: [(i64, &str, &str, &str); 9] = [
+const ROWS: [(i64, &str, &str, &str); 11] = [
     (
         1,
         "INSERT INTO item (item_id, name, qty_decimals, shelf_life_days) \
@@ -86,6 +86,19 @@ const ROWS: [(i64, &str, &str, &str); 9] = [
          VALUES ('n', '2025-10-20', '2025-10-20T00:00:00Z', 'published', 7)",
         "SELECT job || ' ' || outcome || ' ' || process_id FROM run_attempt",
         "n published 7",
+    ),
+    (
+        2,
+        "INSERT INTO override (line_key, qty, actor, at, reason) \
+         VALUES ('k', 24, 'anna', '2025-10-20T07:00:00Z', 'feast')",
+        "SELECT line_key || ' ' || qty || ' ' || actor || ' ' || reason FROM override",
+        "k 24 anna feast",
+    ),
+    (
+        2,
+        "INSERT INTO approval (line_key, actor, at) VALUES ('k', 'bob', '2025-10-20T08:00:00Z')",
+        "SELECT line_key || ' ' || actor || ' ' || at FROM approval",
+        "k bob 2025-10-20T08:00:00Z",
     ),
     (
         4,

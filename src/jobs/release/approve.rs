@@ -1,7 +1,7 @@
 //! Approvals: a person's yes to exactly what they saw.
 
-use granary_models::plan::line::LineState;
 use granary_models::plan::life::LineEvent;
+use granary_models::plan::line::LineState;
 use granary_models::plan::release::{Judgement, Offer, same_person};
 
 use super::{By, Said, Subject, checked_text, rules_of};
@@ -17,12 +17,7 @@ use crate::store::release::words::{NewApproval, Words, insert_approval};
 ///
 /// # Errors
 /// When there is nothing to approve, or the offer is the actor's own and too large for that.
-pub async fn approve(
-    store: &Store,
-    by: &By,
-    line_key: &str,
-    reason: &str,
-) -> anyhow::Result<Said> {
+pub async fn approve(store: &Store, by: &By, line_key: &str, reason: &str) -> anyhow::Result<Said> {
     let mut db = store.write().await?;
     let mut subject = Subject::find(&mut db, by, line_key).await?;
     let judgement = subject.judge()?;
@@ -125,8 +120,7 @@ pub async fn approve_all(
     for line in &taken {
         let judgement = words.judge(&line.line_key, Some(line), &rules)?;
         let Some(offer) = &judgement.offer else { continue };
-        if refuse_own(by, &judgement).is_err()
-            || speaks_already(&words, by, &line.line_key, offer)
+        if refuse_own(by, &judgement).is_err() || speaks_already(&words, by, &line.line_key, offer)
         {
             continue;
         }

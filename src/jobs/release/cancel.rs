@@ -19,12 +19,7 @@ use crate::store::release::words::{
 ///
 /// # Errors
 /// When there is no such line, or it is closed or cancelled already.
-pub async fn cancel(
-    store: &Store,
-    by: &By,
-    line_key: &str,
-    reason: &str,
-) -> anyhow::Result<Said> {
+pub async fn cancel(store: &Store, by: &By, line_key: &str, reason: &str) -> anyhow::Result<Said> {
     let reason = checked_text("reason", reason)?;
     let mut db = store.write().await?;
     let mut subject = Subject::find(&mut db, by, line_key).await?;
@@ -77,7 +72,9 @@ async fn cancel_released(
         return Err(Refused::new(Exit::Failed, message).into());
     }
     let wished = |words: &Words| {
-        words.amended(line_key).is_some_and(|row| row.qty == 0 && row.override_id > last.override_id)
+        words
+            .amended(line_key)
+            .is_some_and(|row| row.qty == 0 && row.override_id > last.override_id)
     };
     if !wished(&subject.words) {
         wish(db, by, line_key, last.qty, reason).await?;

@@ -1,7 +1,7 @@
 //! Closing a released line: nothing more comes of it.
 
-use granary_models::plan::line::LineState;
 use granary_models::plan::life::LineEvent;
+use granary_models::plan::line::LineState;
 use serde::Serialize;
 
 use super::By;
@@ -51,11 +51,8 @@ pub async fn close(
         _ => by.today().to_string(),
     };
     let reason = if reason.trim().is_empty() { "received" } else { reason.trim() };
-    let step = Step {
-        closed_on: Some(&closed_on),
-        closed_because: Some(reason),
-        ..Step::default()
-    };
+    let step =
+        Step { closed_on: Some(&closed_on), closed_because: Some(reason), ..Step::default() };
     note(&mut db, by, Operation::Close, &line, state, reason).await?;
     lines::advance(&mut db, &line, state, &step).await?;
     db.commit().await?;

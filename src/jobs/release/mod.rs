@@ -5,13 +5,13 @@
 //! the life of a line.
 
 mod acknowledge;
+mod amend;
 mod approve;
 mod cancel;
 mod close;
 mod offer;
 mod send;
 mod switch;
-mod words;
 
 use anyhow::Context;
 use serde::Serialize;
@@ -26,12 +26,12 @@ use crate::store::release::{self};
 use granary_models::plan::release::{Judgement, ReleaseRules, Wanted};
 
 pub use self::acknowledge::{Acknowledged, acknowledge, pull};
+pub use self::amend::{Amend, amend};
 pub use self::approve::{Filter, approve, approve_all, withdraw};
 pub use self::cancel::cancel;
 pub use self::close::{Closed, close};
 pub use self::send::{Left, Out, ReleaseReport, Total, Why, Wish, release};
 pub use self::switch::{Scope, Turned, go, stop, stops};
-pub use self::words::{Amend, amend};
 pub use crate::store::release::acknowledge::{Novelty, Told};
 pub use crate::store::release::{By, stamp};
 
@@ -88,15 +88,15 @@ impl Asked<'_> {
             Asked::Base(text) => text,
         };
         let decimals = u32::try_from(qty_decimals).unwrap_or(0);
-        parse::number(text)
-            .and_then(|number| parse::scaled(number, decimals, false, text))
-            .map_err(|problem| {
+        parse::number(text).and_then(|number| parse::scaled(number, decimals, false, text)).map_err(
+            |problem| {
                 let message = format!(
                     "quantity {text:?}: {}; the item counts in {decimals} decimals",
                     problem.reason
                 );
                 Refused::new(Exit::Usage, message).into()
-            })
+            },
+        )
     }
 }
 
@@ -107,8 +107,7 @@ fn checked_qty(qty: i64, least: i64) -> Result<i64, Refused> {
     if (least..=QTY_MAX).contains(&qty) {
         return Ok(qty);
     }
-    let message =
-        format!("the quantity is {qty} smallest units, should be in {least}..={QTY_MAX}");
+    let message = format!("the quantity is {qty} smallest units, should be in {least}..={QTY_MAX}");
     Err(Refused::new(Exit::Usage, message))
 }
 
@@ -154,6 +153,12 @@ impl Subject {
         }
         let mut rules = ReleaseRules::default();
         let mut line = None;
+        // What went out of an older plan is judged by the rules of that plan.
+        if let Some(last) = words.released(line_key)
+            && let Some(of_its_run) = release::run_release(db, &last.run_id).await?
+        {
+            rules = of_its_run.rules;
+        }
         if let Some(run) = &run {
             rules = rules_of(db, run).await?.rules;
             let found = lines::plan_lines(db, &run.run_id, Which::Key(line_key)).await?;

@@ -11,7 +11,10 @@ use crate::store::release::words::Words;
 pub enum Basis<'a> {
     Plan(&'a PlanLine),
     /// The night's quantity of today is 0, or as it was.
-    Released { last: &'a ReleasedLine, proposed_qty: i64 },
+    Released {
+        last: &'a ReleasedLine,
+        proposed_qty: i64,
+    },
 }
 
 /// The line that goes out; its release's number comes with the manifest.

@@ -2,8 +2,8 @@
 
 use anyhow::Context;
 use granary_models::calendar::Day;
-use granary_models::plan::line::LineState;
 use granary_models::plan::life::LineEvent;
+use granary_models::plan::line::LineState;
 use granary_models::plan::release::{Judgement, ReleaseRules, Wanted};
 use serde::Serialize;
 
@@ -264,8 +264,7 @@ impl Sorted {
         }
         if !judgement.may_go() {
             let held = !offer.held_because.is_empty();
-            let (why, code) =
-                if held { (Why::Held, offer.held_because) } else { (Why::Waits, "") };
+            let (why, code) = if held { (Why::Held, offer.held_because) } else { (Why::Waits, "") };
             let blank = if held { ": " } else { "" };
             let change = judgement.wanted.change().unwrap_or_default();
             let detail = format!("{code}{blank}{change} waits for {}", judgement.waits_for());

@@ -80,10 +80,10 @@ pub async fn stop(
     let reason = checked_text("reason", reason)?;
     let mut db = store.write().await?;
     check_id(scope, scope_id)?;
-    let known: bool =
-        db::query_scalar(scope.known()).bind(scope_id).fetch_one(&mut db).await?;
+    let known: bool = db::query_scalar(scope.known()).bind(scope_id).fetch_one(&mut db).await?;
     if !known {
-        let message = format!("there is no {} {scope_id:?}, so nothing was stopped", scope.as_str());
+        let message =
+            format!("there is no {} {scope_id:?}, so nothing was stopped", scope.as_str());
         return Err(Refused::new(Exit::Usage, message).into());
     }
     // Said again it is written again: the newest reason and name count.

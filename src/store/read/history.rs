@@ -39,18 +39,19 @@ pub async fn of_place(
            UNION SELECT line_key FROM released_line \
            WHERE item_id = $2 AND location_id = $3 AND business_date >= $4) \
          SELECT at, what, line_key, revision, actor, old_qty, new_qty, detail, expires_at FROM ( \
-           SELECT at, 1 AS step, override_id AS n, 'override' AS what, line_key, \
-             CAST(NULL AS BIGINT) AS revision, actor, old_qty, qty AS new_qty, reason AS detail, \
-             expires_at FROM override \
-           UNION ALL SELECT at, 2, approval_id, verdict, line_key, revision, actor, \
-             CAST(NULL AS BIGINT), qty, reason, expires_at FROM approval \
-           UNION ALL SELECT released_at, 3, release_id, change, line_key, revision, released_by, \
-             proposed_qty, qty, 'release ' || CAST(release_id AS TEXT), CAST(NULL AS TEXT) \
-             FROM released_line \
-           UNION ALL SELECT at, 4, event_no, operation, line_key, revision, actor, \
-             CAST(NULL AS BIGINT), CAST(NULL AS BIGINT), new_state || ': ' || detail, \
-             CAST(NULL AS TEXT) FROM released_line_event) told \
-         WHERE line_key IN (SELECT line_key FROM named) ORDER BY at, step, n",
+           SELECT o.at, 1 AS step, o.override_id AS n, 'override' AS what, o.line_key, \
+             CAST(NULL AS BIGINT) AS revision, o.actor, o.old_qty, o.qty AS new_qty, \
+             o.reason AS detail, o.expires_at FROM named k JOIN override o ON o.line_key = k.line_key \
+           UNION ALL SELECT a.at, 2, a.approval_id, a.verdict, a.line_key, a.revision, a.actor, \
+             CAST(NULL AS BIGINT), a.qty, a.reason, a.expires_at \
+             FROM named k JOIN approval a ON a.line_key = k.line_key \
+           UNION ALL SELECT l.released_at, 3, l.release_id, l.change, l.line_key, l.revision, \
+             l.released_by, l.proposed_qty, l.qty, 'release ' || CAST(l.release_id AS TEXT), \
+             CAST(NULL AS TEXT) FROM named k JOIN released_line l ON l.line_key = k.line_key \
+           UNION ALL SELECT e.at, 4, e.event_no, e.operation, e.line_key, e.revision, e.actor, \
+             CAST(NULL AS BIGINT), CAST(NULL AS BIGINT), e.new_state || ': ' || e.detail, \
+             CAST(NULL AS TEXT) FROM named k JOIN released_line_event e ON e.line_key = k.line_key) told \
+         ORDER BY at, step, n",
     )
     .bind(&run.run_id)
     .bind(item_id)

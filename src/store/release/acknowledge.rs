@@ -1,8 +1,8 @@
 //! What purchasing systems take, and what they tell of it.
 
 use anyhow::Context;
-use granary_models::plan::line::LineState;
 use granary_models::plan::life::LineEvent;
+use granary_models::plan::line::LineState;
 use serde::Serialize;
 use sqlx::FromRow;
 

@@ -97,9 +97,9 @@ pub async fn plan_lines(
         Which::All => "",
         Which::Key(_) => " AND l.line_key = $2",
         Which::Spoken => {
-            " AND (l.line_key IN (SELECT line_key FROM released_line) \
-             OR l.line_key IN (SELECT line_key FROM override) \
-             OR l.line_key IN (SELECT line_key FROM approval))"
+            " AND (EXISTS (SELECT 1 FROM released_line o WHERE o.line_key = l.line_key) \
+             OR EXISTS (SELECT 1 FROM override o WHERE o.line_key = l.line_key) \
+             OR EXISTS (SELECT 1 FROM approval o WHERE o.line_key = l.line_key))"
         }
     };
     let sql = format!(

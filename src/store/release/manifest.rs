@@ -159,11 +159,12 @@ pub async fn verify(db: &mut Db, release_id: i64) -> anyhow::Result<Manifest> {
         .fetch_optional(db)
         .await?
         .with_context(|| format!("there is no release {release_id}"))?;
-    let written: Vec<ReleasedLine> =
-        db::query_as("SELECT * FROM released_line WHERE release_id = $1 ORDER BY line_key, revision")
-            .bind(release_id)
-            .fetch_all(db)
-            .await?;
+    let written: Vec<ReleasedLine> = db::query_as(
+        "SELECT * FROM released_line WHERE release_id = $1 ORDER BY line_key, revision",
+    )
+    .bind(release_id)
+    .fetch_all(db)
+    .await?;
     ensure!(
         i64::try_from(written.len())? == manifest.lines,
         "release {release_id} has {} lines and its manifest says {}",
@@ -179,7 +180,8 @@ pub async fn verify(db: &mut Db, release_id: i64) -> anyhow::Result<Manifest> {
             .bind(release_id)
             .fetch_all(db)
             .await?;
-    let sums: Totals = sums.into_iter().map(|(measure, unit, sum)| ((measure, unit), sum)).collect();
+    let sums: Totals =
+        sums.into_iter().map(|(measure, unit, sum)| ((measure, unit), sum)).collect();
     ensure!(
         sums == totals(&written)?,
         "the sums of release {release_id} are not those of its lines"

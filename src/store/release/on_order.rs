@@ -90,17 +90,12 @@ pub async fn released(db: &mut Db, scope: Scope<'_>) -> anyhow::Result<Released>
     .await
     .context("reading released lines")?;
     let mut quantities: BTreeMap<String, BTreeSet<i64>> = BTreeMap::new();
-    if rows.iter().any(|row| row.revision > 1) {
-        let all: Vec<(String, i64)> = db::query_as(
-            "SELECT l.line_key, l.qty FROM released_line l WHERE EXISTS (SELECT 1 FROM released_line n \
-             WHERE n.line_key = l.line_key AND n.revision > 1 AND n.state IN ('released', 'confirmed', \
-             'closed')) ORDER BY l.line_key, l.revision",
-        )
-        .fetch_all(db)
-        .await?;
-        for (line_key, qty) in all {
-            quantities.entry(line_key).or_default().insert(qty);
-        }
+    for row in rows.iter().filter(|row| row.revision > 1) {
+        let all: Vec<i64> = db::query_scalar("SELECT qty FROM released_line WHERE line_key = $1")
+            .bind(&row.line_key)
+            .fetch_all(db)
+            .await?;
+        quantities.insert(row.line_key.clone(), all.into_iter().collect());
     }
     Ok(Released { rows, quantities })
 }

@@ -59,12 +59,7 @@ pub async fn carry(
     Ok(())
 }
 
-async fn close(
-    db: &mut Db,
-    by: &By,
-    closing: &Closing,
-    business_date: &str,
-) -> anyhow::Result<()> {
+async fn close(db: &mut Db, by: &By, closing: &Closing, business_date: &str) -> anyhow::Result<()> {
     let Some(line) = lines::released(db, &closing.line_key, Some(closing.revision)).await? else {
         return Ok(());
     };

@@ -114,9 +114,8 @@ impl Words {
         for row in said {
             // The newest word of a person on an offer takes the place of what they said before.
             let of_line = approvals.entry(row.line_key.clone()).or_default();
-            of_line.retain(|old| {
-                !(same_person(&old.actor, &row.actor) && old.offer() == row.offer())
-            });
+            of_line
+                .retain(|old| !(same_person(&old.actor, &row.actor) && old.offer() == row.offer()));
             if row.verdict == "approve" && counts(&row.expires_at) {
                 of_line.push(row);
             }

@@ -185,6 +185,11 @@ codes! {
     GateStaleInput, "gate_stale_input", Error,
         "The plan was held: an input is older than the job allows.";
     // Service.
+    ReleasedOnOrder, "released_on_order", Info,
+        "Released lines that no order of the upstream shows yet were counted as on order.";
+    ReleasedLapsed, "released_lapsed", Warning,
+        "Released lines were neither seen as orders nor closed long after they were expected; they \
+         were closed and count no more. See that purchasing reads and acknowledges releases.";
 }
 
 impl Code {

@@ -72,16 +72,15 @@ fn line_gate(line: &ReorderLine, limits: &GateLimits) -> Option<Finding> {
         return Some(Finding::new(Code::GateNewItem, detail));
     }
     let times = limits.max_times_largest_demand;
-    if let Some(largest) = facts.largest_demand_seen.filter(|_| !new && times > 0.0) {
-        let limit = (times * largest as f64).max(facts.multiple as f64);
-        if line.qty as f64 > limit {
-            let detail = format!(
-                "{} ordered, the largest demand seen in a protection interval is {largest}, \
-                 limit {times} times",
-                line.qty
-            );
-            return Some(Finding::new(Code::GateQuantity, detail));
-        }
+    if let Some((largest, limit)) = facts.largest_demand_seen.zip(quantity_cap(line, limits))
+        && line.qty > limit
+    {
+        let detail = format!(
+            "{} ordered, the largest demand seen in a protection interval is {largest}, \
+             limit {times} times",
+            line.qty
+        );
+        return Some(Finding::new(Code::GateQuantity, detail));
     }
     let sold_before = facts.largest_demand_seen.is_some_and(|largest| line.qty <= largest);
     if limits.max_cover_days > 0.0 && !sold_before {
@@ -94,6 +93,16 @@ fn line_gate(line: &ReorderLine, limits: &GateLimits) -> Option<Finding> {
         }
     }
     None
+}
+
+/// The most that a line may hold without somebody's approval, smallest units; `None` where neither
+/// history nor the limits say.
+pub fn quantity_cap(line: &ReorderLine, limits: &GateLimits) -> Option<i64> {
+    let facts = &line.facts;
+    let new = facts.history_days.is_some_and(|days| days < limits.new_item_days);
+    let times = limits.max_times_largest_demand;
+    let largest = facts.largest_demand_seen.filter(|_| !new && times > 0.0)?;
+    Some(((times * largest as f64).floor() as i64).max(facts.multiple))
 }
 
 fn days(n: u32) -> String {

@@ -141,6 +141,7 @@ fn render(sku: &Sku, style: Style) -> Result<String, std::fmt::Error> {
         }
         out.push('\n');
     }
+    render_told(&mut out, sku, style)?;
     render_findings(&mut out, sku, style)?;
     Ok(out)
 }
@@ -280,6 +281,31 @@ fn render_line(
     }
     for step in &line.reason {
         writeln!(out, "  {:>14}  {}", step_value(step, sku.item.qty_decimals), plain(&step.text))?;
+    }
+    out.push('\n');
+    Ok(())
+}
+
+/// What happened to the lines here after the night.
+fn render_told(out: &mut String, sku: &Sku, style: Style) -> std::fmt::Result {
+    if sku.told.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "{}", style.strong("What became of it"))?;
+    for entry in &sku.told {
+        let qty = |qty: i64| format::quantity(qty, sku.item.qty_decimals);
+        let qty = match (entry.old_qty, entry.new_qty) {
+            (Some(old), Some(new)) if old != new => format!(" {} → {}", qty(old), qty(new)),
+            (_, Some(new)) => format!(" {}", qty(new)),
+            (_, None) => String::new(),
+        };
+        let revision = entry.revision.map_or(String::new(), |n| format!(", revision {n}"));
+        let detail = if entry.detail.is_empty() { "" } else { ": " };
+        let text = format!(
+            "{}  {}{qty} by {}{revision}, {}{detail}{}",
+            entry.at, entry.what, entry.actor, entry.line_key, entry.detail
+        );
+        writeln!(out, "  {}", plain(&text))?;
     }
     out.push('\n');
     Ok(())

@@ -1,9 +1,15 @@
 //! The command line: one file a command.
 
+mod ack;
+mod actor;
+mod amend;
+mod approve;
 mod backfill;
 mod backtest;
 mod backup;
 mod calendar;
+mod cancel;
+mod close;
 mod demo;
 mod doctor;
 mod drivers;
@@ -21,10 +27,13 @@ mod progress;
 mod pull;
 mod purge;
 mod read;
+mod release;
+mod released;
 mod roles;
 mod run;
 mod serve;
 mod simulate;
+mod stop;
 mod text;
 mod token;
 mod what_if;
@@ -128,6 +137,25 @@ enum Command {
     Policy(policy::PolicyArgs),
     /// Show the current plan.
     Plan(plan::PlanArgs),
+    /// Say yes to lines of the plan as they stand.
+    Approve(approve::ApproveArgs),
+    /// Order another quantity than the night proposes.
+    Override(amend::OverrideArgs),
+    /// Cancel a line, before its release or after.
+    #[command(alias = "cancel-line")]
+    Cancel(cancel::CancelArgs),
+    /// Send out what may go of a job's newest plan, in one transaction.
+    Release(release::ReleaseArgs),
+    /// Show what a purchasing system has still to take; reading marks nothing.
+    Released(released::ReleasedArgs),
+    /// Say that a purchasing system has taken lines, and what it knows of them.
+    Ack(ack::AckArgs),
+    /// Close released lines of which nothing more comes.
+    Close(close::CloseArgs),
+    /// Stop releases of everything, a run, a supplier or a location; or list what is stopped.
+    Stop(stop::StopArgs),
+    /// Take a stop back.
+    Go(stop::GoArgs),
     /// Why this quantity? Every step from history to the order line, or what a finding's code means.
     Explain(explain::ExplainArgs),
     /// What events, promotions, prices, weather and seasons do to the demand of each category.
@@ -177,6 +205,15 @@ impl Cli {
             Command::Simulate(args) => simulate::run(global, *args).await,
             Command::Policy(args) => policy::run(&args),
             Command::Plan(args) => plan::run(global, args).await,
+            Command::Approve(args) => approve::run(global, args).await,
+            Command::Override(args) => amend::run(global, args).await,
+            Command::Cancel(args) => cancel::run(global, args).await,
+            Command::Release(args) => release::run(global, args).await,
+            Command::Released(args) => released::run(global, args).await,
+            Command::Ack(args) => ack::run(global, args).await,
+            Command::Close(args) => close::run(global, args).await,
+            Command::Stop(args) => stop::stop(global, args).await,
+            Command::Go(args) => stop::go(global, args).await,
             Command::Explain(args) => explain::run(global, args).await,
             Command::Drivers(args) => drivers::run(global, args).await,
             Command::WhatIf(args) => what_if::run(global, args).await,

@@ -38,7 +38,6 @@ pub async fn run(global: &Global, args: PullArgs) -> anyhow::Result<Exit> {
         return Err(Refused::new(Exit::Usage, message).into());
     }
     let store = global.store().await?;
-    let _lock = if args.dry_run { None } else { Some(store.lock_run()?) };
     let date = match args.date {
         Some(date) => date,
         None => nightly::default_business_date(&store, &job).await?,

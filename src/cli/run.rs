@@ -7,7 +7,7 @@ use granary_models::calendar::Day;
 
 use super::Global;
 use super::progress::Stages;
-use crate::config::{Exit, Job};
+use crate::config::{Exit, Job, JobKind, clock};
 use crate::jobs::nightly::{self, RunOptions, RunOutcome};
 use crate::jobs::timetable::Timetable;
 use crate::store::Store;
@@ -32,6 +32,9 @@ pub async fn run(global: &Global, args: RunArgs) -> anyhow::Result<Exit> {
     }
     let job = Job::find(&global.jobs, &args.job)?;
     let store = global.store().await?;
+    if job.kind == JobKind::Purge {
+        return run_purge(&store, &job, &args).await;
+    }
     if args.under_a_server {
         let date = args.date.context("a server names the date")?;
         return Ok(run_scheduled(global, &store, &job, date).await?.exit());
@@ -43,6 +46,37 @@ pub async fn run(global: &Global, args: RunArgs) -> anyhow::Result<Exit> {
         print_outcome(&outcome);
     }
     Ok(outcome.exit())
+}
+
+/// A purge under the job's lease, so that the clock knows its dates as it knows those of nights.
+async fn run_purge(store: &Store, job: &Job, args: &RunArgs) -> anyhow::Result<Exit> {
+    let timetable = job.schedule.as_ref().map(Timetable::of).transpose()?;
+    let today = match &timetable {
+        Some(timetable) => timetable.local_date(clock::now()),
+        None => Day::from(clock::now().date_naive()),
+    };
+    let date = args.date.unwrap_or(today);
+    let asked = match &timetable {
+        Some(timetable) if args.under_a_server => {
+            Asked::ByClock { due_at: timetable.due_at(date) }
+        }
+        _ => Asked::ByHand,
+    };
+    let lease = store.begin_run(job, date, asked).await?;
+    match super::purge::run_job(store, job, date, false).await {
+        Ok(purged) => {
+            let rows: u64 = purged.iter().map(|purged| purged.rows).sum();
+            let detail = format!("{rows} rows removed");
+            store.finish_without_plan(&job.name, date, lease.attempt_id(), &detail).await?;
+            lease.end("published", &detail, &Default::default()).await?;
+            println!("{}@{date}: {detail}", job.name);
+            Ok(Exit::Ok)
+        }
+        Err(error) => {
+            lease.end("failed", &format!("{error:#}"), &Default::default()).await?;
+            Err(error)
+        }
+    }
 }
 
 /// Runs a job with a line per stage on a terminal.
@@ -77,7 +111,11 @@ async fn run_scheduled(
     let timetable = job.schedule.as_ref().map(Timetable::of).transpose()?;
     let due_at = timetable.and_then(|timetable| timetable.due_at(date));
     let on_stage = |stage: &'static str| tracing::info!("{stage}");
-    let options = RunOptions { threads: global.threads, on_stage: &on_stage };
+    let options = RunOptions {
+        threads: global.threads,
+        partition_series: global.partition_series,
+        on_stage: &on_stage,
+    };
     run_asked(store, job, date, Asked::ByClock { due_at }, &options).await
 }
 
@@ -130,11 +168,20 @@ pub fn print_outcome(outcome: &RunOutcome) {
         "{} lines ({} held), {} production suggestions, {} findings",
         counts.lines, counts.lines_held, counts.production_suggestions, counts.findings
     );
+    if let Some(released) = &outcome.released {
+        match released.release_id {
+            Some(id) => println!("{} lines released as release {id}", released.lines),
+            None => println!("nothing released"),
+        }
+        if released.left > 0 {
+            println!("{} lines stayed behind; `granary release` says why", released.left);
+        }
+    }
     if let Some(resumed) = outcome.resumed.told() {
         println!("{resumed}");
     }
     let total: u64 = outcome.stage_ms.values().sum();
-    let stages: Vec<String> = ["sources", "pull", "panel", "forecast", "plan", "report", "publish"]
+    let stages: Vec<String> = ["sources", "pull", "panel", "forecast", "plan", "report", "publish", "release"]
         .iter()
         .filter_map(|stage| {
             let ms = outcome.stage_ms.get(stage)?;

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::{Exit, Refused};
+
 /// What a person or a program is to the service. PostgreSQL has a role of the same name for each,
 /// with `granary_` before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -11,6 +13,8 @@ pub enum Role {
     Migrator,
     /// The nights themselves.
     Engine,
+    /// Whoever can open the database itself: the command line.
+    Local,
     Planner,
     Approver,
     /// The system that places orders.
@@ -53,9 +57,10 @@ use Operation::{
 };
 
 impl Role {
-    pub const ALL: [Role; 7] = [
+    pub const ALL: [Role; 8] = [
         Role::Migrator,
         Role::Engine,
+        Role::Local,
         Role::Planner,
         Role::Approver,
         Role::Purchasing,
@@ -67,6 +72,7 @@ impl Role {
         match self {
             Role::Migrator => "migrator",
             Role::Engine => "engine",
+            Role::Local => "local",
             Role::Planner => "planner",
             Role::Approver => "approver",
             Role::Purchasing => "purchasing",
@@ -86,6 +92,7 @@ impl Role {
         match self {
             Role::Migrator => &[],
             Role::Engine => &[ReadPlan, ReadReleased, ReadJobs, Release],
+            Role::Local => &Operation::ALL,
             Role::Planner => &[ReadPlan, ReadReleased, ReadJobs, Override, Cancel, Stop],
             Role::Approver => {
                 &[ReadPlan, ReadReleased, ReadJobs, Cancel, Approve, Release, Stop, Go]
@@ -116,9 +123,26 @@ impl Operation {
         Go,
         RunJobs,
     ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ReadPlan => "read_plan",
+            ReadReleased => "read_released",
+            ReadJobs => "read_jobs",
+            Override => "override",
+            Cancel => "cancel",
+            Approve => "approve",
+            Release => "release",
+            Acknowledge => "acknowledge",
+            Close => "close",
+            Stop => "stop",
+            Go => "go",
+            RunJobs => "run_jobs",
+        }
+    }
 }
 
-/// Who asks.
+/// A person or program, as it is written beside everything it does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Actor {
     pub name: String,
@@ -127,28 +151,57 @@ pub struct Actor {
     pub locations: Vec<String>,
 }
 
+/// What the program signs with; nobody else may.
+const ENGINE: &str = "granary";
+const NAME_MAX: usize = 100;
+
+impl Actor {
+    /// # Errors
+    /// When the name is empty, longer than 100 letters, holds control signs or is the program's own.
+    pub fn new(name: &str, role: Role) -> Result<Actor, Refused> {
+        let name = name.trim();
+        let wrong = if name.is_empty() {
+            "is empty"
+        } else if name.chars().count() > NAME_MAX {
+            "is longer than 100 letters"
+        } else if name.chars().any(char::is_control) {
+            "holds a control sign"
+        } else if name.eq_ignore_ascii_case(ENGINE) {
+            "is the program's own"
+        } else {
+            return Ok(Actor { name: name.to_owned(), role, locations: Vec::new() });
+        };
+        Err(Refused::new(Exit::Usage, format!("the actor's name {name:?} {wrong}")))
+    }
+
+    /// The program itself.
+    pub fn engine() -> Actor {
+        Actor { name: ENGINE.to_owned(), role: Role::Engine, locations: Vec::new() }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     /// Rows are operations in the order of [`Operation::ALL`]; columns are roles in theirs.
-    const MATRIX: [(Operation, [bool; 7]); 12] = {
+    const MATRIX: [(Operation, [bool; 8]); 12] = {
         const Y: bool = true;
         const N: bool = false;
         [
-            //              migr eng  plan appr purc anal oper
-            (ReadPlan, [N, Y, Y, Y, N, Y, Y]),
-            (ReadReleased, [N, Y, Y, Y, Y, Y, Y]),
-            (ReadJobs, [N, Y, Y, Y, N, Y, Y]),
-            (Override, [N, N, Y, N, N, N, N]),
-            (Cancel, [N, N, Y, Y, N, N, N]),
-            (Approve, [N, N, N, Y, N, N, N]),
-            (Release, [N, Y, N, Y, N, N, N]),
-            (Acknowledge, [N, N, N, N, Y, N, N]),
-            (Close, [N, N, N, N, Y, N, N]),
-            (Stop, [N, N, Y, Y, Y, N, Y]),
-            (Go, [N, N, N, Y, N, N, Y]),
-            (RunJobs, [N, N, N, N, N, N, Y]),
+            //              migr eng  loc  plan appr purc anal oper
+            (ReadPlan, [N, Y, Y, Y, Y, N, Y, Y]),
+            (ReadReleased, [N, Y, Y, Y, Y, Y, Y, Y]),
+            (ReadJobs, [N, Y, Y, Y, Y, N, Y, Y]),
+            (Override, [N, N, Y, Y, N, N, N, N]),
+            (Cancel, [N, N, Y, Y, Y, N, N, N]),
+            (Approve, [N, N, Y, N, Y, N, N, N]),
+            (Release, [N, Y, Y, N, Y, N, N, N]),
+            (Acknowledge, [N, N, Y, N, N, Y, N, N]),
+            (Close, [N, N, Y, N, N, Y, N, N]),
+            (Stop, [N, N, Y, Y, Y, Y, N, Y]),
+            (Go, [N, N, Y, N, Y, N, N, Y]),
+            (RunJobs, [N, N, Y, N, N, N, N, Y]),
         ]
     };
 
@@ -164,9 +217,23 @@ mod tests {
 
     #[test]
     fn nobody_both_changes_and_approves() {
-        for role in Role::ALL {
+        // Who can open the database itself cannot be held back; there, the names are compared.
+        for role in Role::ALL.into_iter().filter(|role| *role != Role::Local) {
             assert!(!(role.may(Override) && role.may(Approve)), "{role:?}");
             assert!(!(role.may(Approve) && role.may(Acknowledge)), "{role:?}");
+        }
+    }
+
+    #[test]
+    fn names_of_people_are_plain_and_not_the_programs() {
+        for (name, kept) in [("anna", Some("anna")), (" 王芳 ", Some("王芳")), ("", None)] {
+            let actor = Actor::new(name, Role::Planner).ok().map(|actor| actor.name);
+            assert_eq!(actor.as_deref(), kept, "{name:?}");
+        }
+        let long = "x".repeat(NAME_MAX + 1);
+        for wrong in ["  ", "a\nb", "Granary", long.as_str()] {
+            let refused = Actor::new(wrong, Role::Local).expect_err("a bad name");
+            assert_eq!(refused.exit, Exit::Usage, "{wrong:?}");
         }
     }
 

@@ -8,6 +8,7 @@ use granary_models::backtest::levels::Reconcile;
 use granary_models::backtest::partial::PartialDays;
 use granary_models::plan::gates::GateLimits;
 use granary_models::plan::limits::PlanLimits;
+use granary_models::plan::release::ReleaseRules;
 use granary_models::plan_sku::PlanConfig;
 use granary_models::policy::order::Target;
 use granary_models::policy::projection::Shortage;
@@ -39,6 +40,9 @@ pub struct Job {
     /// Budgets and other limits that lines share.
     #[serde(default)]
     pub limits: PlanLimits,
+    /// What goes out by itself, and whose word the rest takes.
+    #[serde(default)]
+    pub release: ReleaseRules,
     /// Of a purge job: days that rows are kept, by table.
     #[serde(default)]
     pub retention: Retention,
@@ -365,6 +369,16 @@ impl Job {
         if let Some(time) = self.policy.release_at.as_deref().filter(|t| time_of_day(t).is_none()) {
             return Err(format!("policy.release_at is {time:?}, should be HH:MM"));
         }
+        let release = &self.release;
+        let limit = release.approve_above_minor as f64;
+        range("release.approve_above_minor", limit, 0.0, 1e15)?;
+        let limit = release.second_person_above_minor as f64;
+        range("release.second_person_above_minor", limit, 0.0, 1e15)?;
+        let days = f64::from(release.override_expires_days);
+        range("release.override_expires_days", days, 1.0, 366.0)?;
+        let days = f64::from(release.approval_expires_days);
+        range("release.approval_expires_days", days, 1.0, 366.0)?;
+        range("release.on_order_days", f64::from(release.on_order_days), 0.0, 366.0)?;
         self.retention.check()?;
         if (self.kind == JobKind::Purge) == self.retention.0.is_empty() {
             let message = "[retention] belongs to jobs of the kind purge, and they need one";

@@ -334,6 +334,7 @@ pub static ALL: [Table; 16] = [
             CURRENCY,
             column("state", Kind::Choice(&["open", "received", "cancelled"]))
                 .or(Need::Text("open")),
+            free("released_line_key"),
         ],
     },
     Table {

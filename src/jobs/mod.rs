@@ -10,6 +10,7 @@ pub mod events;
 pub mod import;
 pub mod nightly;
 pub mod purge;
+pub mod release;
 pub mod simulate;
 pub mod sources;
 pub mod timetable;

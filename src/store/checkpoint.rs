@@ -6,8 +6,8 @@ use anyhow::Context;
 use granary_models::calendar::Day;
 
 use super::Store;
-use super::db::{self, Db};
 use super::attempt::check_fence;
+use super::db::{self, Db};
 
 /// Whose pieces they are.
 #[derive(Clone, Debug)]

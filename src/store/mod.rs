@@ -12,6 +12,7 @@ pub mod publish;
 pub mod purge;
 pub mod pulls;
 pub mod read;
+pub mod release;
 pub mod roles;
 pub mod sales;
 pub mod split;

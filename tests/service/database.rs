@@ -88,6 +88,19 @@ const ROWS: [(i64, &str, &str, &str); 11] = [
         "n published 7",
     ),
     (
+        2,
+        "INSERT INTO override (line_key, qty, actor, at, reason) \
+         VALUES ('k', 24, 'anna', '2025-10-20T07:00:00Z', 'feast')",
+        "SELECT line_key || ' ' || qty || ' ' || actor || ' ' || reason FROM override",
+        "k 24 anna feast",
+    ),
+    (
+        2,
+        "INSERT INTO approval (line_key, actor, at) VALUES ('k', 'bob', '2025-10-20T08:00:00Z')",
+        "SELECT line_key || ' ' || actor || ' ' || at FROM approval",
+        "k bob 2025-10-20T08:00:00Z",
+    ),
+    (
         // A run of before there were dates.
         2,
         "INSERT INTO run (run_id, job, business_date, state, config_digest, input_digest, \

@@ -11,6 +11,7 @@ use crate::store::inputs::{
     Behaviour, CalendarEvent, Lot, MeanStock, Order, Presale, PricePlan, Promotion, ShopperEvent,
     Stock, WeatherDay,
 };
+use crate::store::release::on_order::{self, OnOrder, Scope};
 use crate::store::sales::SeriesSales;
 use crate::store::{Store, inputs, sales};
 
@@ -29,6 +30,8 @@ pub struct Facts {
     pub mean_stock: Vec<MeanStock>,
     pub lots: Vec<Lot>,
     pub orders: Vec<Order>,
+    /// What was released before and no order of the upstream shows.
+    pub released: OnOrder,
     pub promotions: Vec<Promotion>,
     pub events: Vec<CalendarEvent>,
     pub weather: Vec<WeatherDay>,
@@ -47,6 +50,11 @@ impl Facts {
         let db = &mut store.snapshot().await?;
         let from = business_date - job.forecast.history_days;
         let behaviour_from = business_date - BEHAVIOUR_DAYS;
+        let scope = Scope { job: &job.name, business_date, place: None };
+        let orders =
+            on_order::without_own_date(inputs::orders(db, business_date).await?, business_date);
+        let released = on_order::released(db, scope).await?;
+        let released = released.against(&orders, scope, job.release.on_order_days)?;
         let mut facts = Facts {
             business_date,
             sales: sales::sales(db, from, business_date).await?,
@@ -58,7 +66,8 @@ impl Facts {
             stock: inputs::stock(db, business_date).await?,
             mean_stock: inputs::mean_stock(db, business_date - PERIOD_DAYS, business_date).await?,
             lots: inputs::lots(db, business_date).await?,
-            orders: inputs::orders(db, business_date).await?,
+            orders,
+            released,
             promotions: inputs::promotions(db).await?,
             events: inputs::calendar_events(db).await?,
             weather: inputs::weather(db, business_date).await?,
@@ -97,6 +106,7 @@ impl Facts {
         add("mean stock", &self.mean_stock);
         add("lots", &self.lots);
         add("orders", &self.orders);
+        add("released", &(&self.released.orders, &self.released.promised));
         add("promotions", &self.promotions);
         add("events", &self.events);
         add("weather", &self.weather);

@@ -1,4 +1,4 @@
-//! A night: sources → pull → check freshness → forecast → plan → gates → publish.
+//! A night: sources → pull → check freshness → forecast → plan → gates → publish → release.
 
 mod facts;
 mod findings;
@@ -39,13 +39,15 @@ use self::pieces::Desk;
 use self::planning::{Before, Planned};
 use self::succession::Succession;
 use self::supply::SupplyBook;
-use crate::config::{Exit, Job, Refused, faults};
+use crate::config::{Actor, Exit, Job, Refused, clock, faults};
+use crate::jobs::release::{By, Wish, release};
 use crate::jobs::sources::{self, PullOptions};
 use crate::store::Store;
 use crate::store::checkpoint::Keep;
 use crate::store::attempt::{Asked, Lease};
 use crate::store::memory::MemoryRows;
 use crate::store::publish::RunRows;
+use crate::store::release::{current_run, held_after};
 
 pub use self::pieces::{PARTITION_SERIES, Resumed};
 
@@ -75,13 +77,25 @@ pub struct RunOutcome {
     pub counts: Counts,
     /// What an attempt that was killed had made already.
     pub resumed: Resumed,
+    /// What went out by the job's rules; `None` where the job releases nothing by itself.
+    pub released: Option<Released>,
     pub stage_ms: BTreeMap<&'static str, u64>,
+}
+
+/// What a night released.
+#[derive(Clone, Debug, Serialize)]
+pub struct Released {
+    pub release_id: Option<i64>,
+    pub lines: usize,
+    /// Lines that a gate, a limit or a switch left behind.
+    pub left: usize,
 }
 
 impl RunOutcome {
     /// A held plan, or a held line in a published one, is exit code 4.
     pub fn exit(&self) -> Exit {
-        if self.held_because.is_empty() && self.counts.lines_held == 0 {
+        let left = self.released.as_ref().is_some_and(|released| released.left > 0);
+        if self.held_because.is_empty() && self.counts.lines_held == 0 && !left {
             Exit::Ok
         } else {
             Exit::PlanHeld
@@ -157,11 +171,11 @@ pub async fn next_business_date(store: &Store) -> anyhow::Result<Day> {
 pub async fn default_business_date(store: &Store, job: &Job) -> anyhow::Result<Day> {
     match &job.schedule {
         Some(schedule) if !job.sources.is_empty() => {
-            Ok(Day::from(chrono::Utc::now().with_timezone(&schedule.time_zone).date_naive()))
+            Ok(Day::from(clock::now().with_timezone(&schedule.time_zone).date_naive()))
         }
         None if !job.sources.is_empty() => {
             let next = next_business_date(store).await;
-            Ok(next.unwrap_or_else(|_| Day::from(chrono::Utc::now().date_naive())))
+            Ok(next.unwrap_or_else(|_| Day::from(clock::now().date_naive())))
         }
         _ => next_business_date(store).await,
     }
@@ -192,6 +206,7 @@ async fn night(
     lease: &Lease,
     stages: &mut Stages<'_>,
 ) -> anyhow::Result<RunOutcome> {
+    faults::point("attempt.begun")?;
     if !job.sources.is_empty() {
         stages.begin("sources");
         sources::pull(store, job, business_date, PullOptions::default()).await.complete()?;
@@ -212,17 +227,18 @@ async fn night(
     let memory = store.memory(&job.name, business_date, remembered_days).await?;
     let digest =
         pieces::digest(&facts.input_digest, job, memory.as_ref(), options.partition_series)?;
+    let attempt_id = lease.attempt_id();
     let keep = Keep { attempt_id, job: job.name.clone(), business_date, digest };
     stages.end("pull");
     faults::point("night.pulled")?;
     lease.check()?;
 
     // The numbers are made on threads of their own; async never sees them.
-    let job = job.clone();
+    let of_night = job.clone();
     let ((rows, mut outcome, ms), resumed) = pieces::run(store, keep, options, move |desk| {
         let on = |stage: &'static str| desk.stage(stage);
         let mut stages = Stages { started: Instant::now(), ms: BTreeMap::new(), on: &on };
-        compute(&facts, &job, &before, memory.as_ref(), desk, &mut stages)
+        compute(&facts, &of_night, &before, memory.as_ref(), desk, &mut stages)
             .map(|(rows, outcome)| (rows, outcome, stages.ms))
     })
     .await?;
@@ -231,10 +247,46 @@ async fn night(
 
     stages.begin("publish");
     lease.check()?;
-    store.publish(lease.attempt_id(), &rows).await?;
+    store.publish(attempt_id, &rows).await?;
     stages.end("publish");
+    if job.release.auto && outcome.held_because.is_empty() {
+        stages.begin("release");
+        outcome.released = release_by_rule(store, job, business_date).await.with_context(|| {
+            format!("{} is published, and nothing of it was released", outcome.run_id)
+        })?;
+        stages.end("release");
+    }
     outcome.stage_ms = stages.ms.clone();
     Ok(outcome)
+}
+
+/// Releases what needs nobody's word. A night that was run again for an earlier date releases nothing:
+/// only the newest plan may go out.
+async fn release_by_rule(
+    store: &Store,
+    job: &Job,
+    business_date: Day,
+) -> anyhow::Result<Option<Released>> {
+    let newest = {
+        let db = &mut store.snapshot().await?;
+        match current_run(db, &job.name).await? {
+            Some(run) if run.business_date == business_date.to_string() => {
+                held_after(db, &run).await?.is_none()
+            }
+            _ => false,
+        }
+    };
+    if !newest {
+        return Ok(None);
+    }
+    let by = By { actor: Actor::engine(), at: clock::now() };
+    let wish = Wish { job: job.name.clone(), date: Some(business_date), ..Wish::default() };
+    let report = release(store, &by, &wish).await?;
+    Ok(Some(Released {
+        release_id: report.release_id,
+        lines: report.released.len(),
+        left: report.left.len(),
+    }))
 }
 
 /// A plan from old data is worse than no plan.
@@ -282,6 +334,7 @@ fn compute(
         let message = "no series: the sales name no known item and location";
         return Err(Refused::new(Exit::DataRejected, message).into());
     }
+    note_released(facts, &mut findings);
     stages.end("panel");
 
     stages.begin("forecast");
@@ -321,9 +374,24 @@ fn compute(
         held_because: held_because(&planned),
         counts,
         resumed: Resumed::default(),
+        released: None,
         stage_ms: BTreeMap::new(),
     };
     Ok((rows, outcome))
+}
+
+/// What the plan assumes of lines that went out.
+fn note_released(facts: &Facts, findings: &mut Findings) {
+    let released = &facts.released;
+    let counted = released.orders.len();
+    if counted > 0 {
+        let code = Code::ReleasedOnOrder;
+        findings.count_many(code, code.explain().to_owned(), counted as u64);
+    }
+    if released.lapsed > 0 {
+        let code = Code::ReleasedLapsed;
+        findings.count_many(code, code.explain().to_owned(), released.lapsed as u64);
+    }
 }
 
 fn held_because(planned: &Planned) -> Vec<String> {

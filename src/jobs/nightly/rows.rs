@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use granary_models::backtest::panel::{EffectRow, PanelForecast};
 use granary_models::forecast::sku_forecast::SkuForecast;
-use granary_models::plan::gates::run_value_minor;
+use granary_models::plan::gates::{quantity_cap, run_value_minor};
 use granary_models::plan::line::{LineState, ReorderLine};
 use granary_models::plan::settle::Settlement;
 use granary_models::plan_sku::{ExitProposal, LocationProjection};
@@ -24,6 +24,7 @@ use crate::store::publish::{
     FindingRow, ForecastRow, ForecastSeriesRow, LineRow, OrderExceptionRow, PlanLimitRow,
     ProductionRow, ProjectionRow, RunRow, RunRows, ScoreRow, SegmentRow, StockExitRow,
 };
+use crate::store::release::settle::Carried;
 use crate::store::split::StoredSplit;
 
 /// Everything that one night found out.
@@ -72,7 +73,7 @@ pub fn build(tonight: &Tonight, index: &Index, mut findings: Findings) -> (RunRo
         forecast_series: series_rows(tonight, &ids),
         forecasts: forecast_rows(tonight, &ids),
         effects: effect_rows(tonight.forecast),
-        lines: lines.iter().map(line_row).collect(),
+        lines: lines.iter().map(|line| line_row(line, tonight.job)).collect(),
         projections: projection_rows(tonight, &ids),
         productions: tonight.batches.iter().map(|batch| production_row(tonight, batch)).collect(),
         exceptions: exception_rows(tonight),
@@ -83,6 +84,10 @@ pub fn build(tonight: &Tonight, index: &Index, mut findings: Findings) -> (RunRo
         kpis,
         scores: score_rows(tonight.forecast),
         memory: MemoryRows::default(),
+        carried: Carried {
+            rules: tonight.job.release.clone(),
+            closings: facts.released.closings.clone(),
+        },
     };
     (rows, counts)
 }
@@ -193,7 +198,15 @@ fn forecast_rows(tonight: &Tonight, ids: &Ids) -> Vec<ForecastRow> {
         .collect()
 }
 
-fn line_row(line: &ReorderLine) -> LineRow {
+/// What an override may say unseen: as much as the gates would let pass, and for an item without
+/// enough history as many times what the night says.
+fn cap_qty(line: &ReorderLine, job: &Job) -> Option<i64> {
+    let times = job.gates.max_times_largest_demand;
+    let of_the_night = (times * line.qty as f64).floor() as i64;
+    quantity_cap(line, &job.gates).or((times > 0.0).then_some(of_the_night))
+}
+
+fn line_row(line: &ReorderLine, job: &Job) -> LineRow {
     LineRow {
         line_key: line.line_key.clone(),
         kind: line.kind.as_str(),
@@ -214,6 +227,7 @@ fn line_row(line: &ReorderLine) -> LineRow {
         expected_value_minor: line.expected_value_minor,
         reason: json!({ "steps": line.reason }).to_string(),
         held_because: line.held_because.map(|code| code.as_str().to_owned()).unwrap_or_default(),
+        cap_qty: cap_qty(line, job),
     }
 }
 

@@ -263,6 +263,23 @@ pub(super) async fn published(
     Ok(())
 }
 
+impl Store {
+    /// A date is done whose job makes no plan.
+    pub async fn finish_without_plan(
+        &self,
+        job: &str,
+        business_date: Day,
+        attempt_id: i64,
+        detail: &str,
+    ) -> anyhow::Result<()> {
+        let mut db = self.write().await?;
+        check_fence(&mut db, job, attempt_id).await?;
+        let date = business_date.to_string();
+        published(&mut db, (job, &date), attempt_id, "published", detail).await?;
+        Ok(db.commit().await?)
+    }
+}
+
 fn replaces(job: &Job, business_date: Day, asked: Asked, holder: &LeaseRow) -> bool {
     let overlap = job.schedule.as_ref().map(|schedule| schedule.overlap);
     asked != Asked::ByHand

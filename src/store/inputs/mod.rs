@@ -121,7 +121,7 @@ pub async fn lots(db: &mut Db, business_date: Day) -> anyhow::Result<Vec<Lot>> {
     .await
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Order {
     pub po_id: String,
     pub line_no: String,
@@ -137,35 +137,61 @@ pub struct Order {
     pub received_qty: i64,
     pub unit_cost_minor: Option<i64>,
     pub cancelled: bool,
+    /// Of the released line that it came from; empty where the upstream does not say.
+    pub released_line_key: String,
 }
 
 /// Orders placed before the business date, as they stood then.
 pub async fn orders(db: &mut Db, business_date: Day) -> anyhow::Result<Vec<Order>> {
     let sql = "SELECT po_id, line_no, item_id, location_id, supplier_id, source_location_id, \
-               ordered_on, expected_on, received_on, qty, received_qty, unit_cost_minor, state \
-               FROM purchase_order \
+               ordered_on, expected_on, received_on, qty, received_qty, unit_cost_minor, state, \
+               released_line_key FROM purchase_order \
                WHERE coalesce(ordered_on, expected_on, received_on, '') < $1 \
                ORDER BY item_id, location_id, po_id, line_no";
-    rows(db, sql, &[business_date], |row| {
-        let received_on = optional_day(row, "received_on")?.filter(|day| *day < business_date);
-        let state = row.text("state")?;
-        Ok(Order {
-            po_id: row.try_get("po_id")?,
-            line_no: row.try_get("line_no")?,
-            item_id: row.try_get("item_id")?,
-            location_id: row.try_get("location_id")?,
-            supplier_id: row.try_get("supplier_id")?,
-            source_location_id: row.try_get("source_location_id")?,
-            ordered_on: optional_day(row, "ordered_on")?,
-            expected_on: optional_day(row, "expected_on")?,
-            received_on,
-            qty: row.try_get("qty")?,
-            received_qty: row.try_get("received_qty")?,
-            unit_cost_minor: row.try_get("unit_cost_minor")?,
-            cancelled: state == "cancelled",
-        })
+    rows(db, sql, &[business_date], |row| order(row, business_date)).await
+}
+
+/// The same of one item at one location.
+pub async fn orders_of(
+    db: &mut Db,
+    business_date: Day,
+    item_id: &str,
+    location_id: &str,
+) -> anyhow::Result<Vec<Order>> {
+    let found = db::query(
+        "SELECT po_id, line_no, item_id, location_id, supplier_id, source_location_id, \
+         ordered_on, expected_on, received_on, qty, received_qty, unit_cost_minor, state, \
+         released_line_key FROM purchase_order \
+         WHERE coalesce(ordered_on, expected_on, received_on, '') < $1 \
+         AND item_id = $2 AND location_id = $3 ORDER BY po_id, line_no",
+    )
+    .bind(business_date)
+    .bind(item_id)
+    .bind(location_id)
+    .rows(db)
+    .await?;
+    found.iter().map(|row| order(row, business_date)).collect()
+}
+
+fn order(row: &Row, business_date: Day) -> anyhow::Result<Order> {
+    let received_on = optional_day(row, "received_on")?.filter(|day| *day < business_date);
+    let state = row.text("state")?;
+    Ok(Order {
+        po_id: row.try_get("po_id")?,
+        line_no: row.try_get("line_no")?,
+        item_id: row.try_get("item_id")?,
+        location_id: row.try_get("location_id")?,
+        supplier_id: row.try_get("supplier_id")?,
+        source_location_id: row.try_get("source_location_id")?,
+        ordered_on: optional_day(row, "ordered_on")?,
+        expected_on: optional_day(row, "expected_on")?,
+        received_on,
+        qty: row.try_get("qty")?,
+        received_qty: row.try_get("received_qty")?,
+        unit_cost_minor: row.try_get("unit_cost_minor")?,
+        cancelled: state == "cancelled",
+        released_line_key: row.try_get("released_line_key")?,
     })
-    .await
 }
 
 #[derive(Clone, Debug)]

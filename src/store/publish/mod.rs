@@ -13,8 +13,9 @@ use granary_models::plan::hysteresis::{Previous, PreviousLine, key_without_date}
 use sqlx::AssertSqlSafe;
 
 use super::db::{self, Bulk, Db};
+use super::release::{By, settle};
 use super::{Store, attempt, checkpoint, memory};
-use crate::config::faults;
+use crate::config::{Actor, clock, faults};
 
 pub use rows::{
     FindingRow, ForecastRow, ForecastSeriesRow, KpiRow, LineRow, OrderExceptionRow, PlanLimitRow,
@@ -22,8 +23,9 @@ pub use rows::{
 };
 
 /// Tables that hold rows of a run; each has a `run_id`.
-pub const RUN_TABLES: [&str; 14] = [
+pub const RUN_TABLES: [&str; 15] = [
     "run",
+    "run_release",
     "effect",
     "order_exception",
     "stock_exit",
@@ -48,6 +50,14 @@ impl Store {
         let run = &rows.run;
         attempt::check_fence(&mut transaction, &run.job, attempt_id).await?;
         write(&mut transaction, rows).await.context("publishing the run")?;
+        if rows.run.held_because.is_empty() {
+            let by = By { actor: Actor::engine(), at: clock::now() };
+            let run_id: Arc<str> = rows.run.run_id().into();
+            let date = &rows.run.business_date;
+            settle::carry(&mut transaction, &by, &run_id, date, &rows.lines, &rows.carried)
+                .await
+                .context("carrying over what was said and released")?;
+        }
         let date = (run.job.as_str(), run.business_date.as_str());
         attempt::published(&mut transaction, date, attempt_id, run.state(), &run.held_because)
             .await
@@ -236,8 +246,8 @@ async fn write_lines(db: &mut Db, run_id: &Arc<str>, lines: &[LineRow]) -> anyho
     let insert = "reorder_line (run_id, line_key, kind, state, item_id, supplier_id, \
                   source_location_id, location_id, qty, order_qty, order_uom, unit_cost_minor, \
                   currency, order_on, expected_on, need_on, priority, expected_value_minor, \
-                  reason, held_because)";
-    let mut bulk = Bulk::new(db, insert, 20);
+                  reason, held_because, cap_qty)";
+    let mut bulk = Bulk::new(db, insert, 21);
     for line in lines {
         row!(
             bulk,
@@ -261,6 +271,7 @@ async fn write_lines(db: &mut Db, run_id: &Arc<str>, lines: &[LineRow]) -> anyho
             line.expected_value_minor,
             line.reason.as_str(),
             line.held_because.as_str(),
+            line.cap_qty,
         );
     }
     bulk.finish().await?;

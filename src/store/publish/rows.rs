@@ -5,6 +5,7 @@ use std::sync::Arc;
 use granary_models::backtest::panel::EffectRow;
 
 use crate::store::memory::MemoryRows;
+use crate::store::release::settle::Carried;
 
 /// Everything a run has to say, as rows. Texts that repeat are shared.
 #[derive(Default)]
@@ -25,6 +26,8 @@ pub struct RunRows {
     pub scores: Vec<ScoreRow>,
     /// What later nights go on with.
     pub memory: MemoryRows,
+    /// What was released before, as far as the night has a say in it.
+    pub carried: Carried,
 }
 
 #[derive(Default)]
@@ -94,6 +97,8 @@ pub struct LineRow {
     pub expected_value_minor: i64,
     pub reason: String,
     pub held_because: String,
+    /// The most that an override may say without another person; `None` where nothing is known.
+    pub cap_qty: Option<i64>,
 }
 
 pub struct ProjectionRow {

@@ -7,6 +7,7 @@
 pub mod advice;
 pub mod effects;
 pub mod jobs;
+pub mod history;
 pub mod lines;
 pub mod runs;
 pub mod series;

@@ -5,9 +5,12 @@ use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 
 use super::advice::{self, OrderException, Place, StockExit};
+use super::history;
 use super::lines::{self, FindingRow, Line, LineQuery, Production, Step};
 use super::runs::Run;
 use crate::store::db::{self, Db};
+use crate::store::inputs;
+use crate::store::release::{on_order, run_release};
 use crate::store::split::{MeanParts, StoredSplit};
 
 /// Days of history that a reader is shown.
@@ -145,6 +148,8 @@ pub struct Sku {
     pub parts: Option<MeanParts>,
     pub stock: Option<Stock>,
     pub open_orders: Vec<OpenOrder>,
+    /// What was said, released and taken of the lines here, oldest first.
+    pub told: Vec<history::Entry>,
     pub projection: Option<Projection>,
     pub lines: Vec<LineWithReason>,
     pub production: Vec<ProductionWithReason>,
@@ -198,7 +203,7 @@ pub async fn load(
     run: &Run,
     item_id: &str,
     location_id: &str,
-) -> sqlx::Result<Option<Sku>> {
+) -> anyhow::Result<Option<Sku>> {
     let place = Place { item_id, location_id };
     let item = item(db, item_id).await?;
     let location = location(db, location_id).await?;
@@ -233,7 +238,8 @@ pub async fn load(
         history: history(db, run, item_id, location_id).await?,
         forecast,
         stock: stock(db, run, item_id, location_id).await?,
-        open_orders: open_orders(db, item_id, location_id).await?,
+        open_orders: open_orders(db, run, item_id, location_id).await?,
+        told: history::of_place(db, run, item_id, location_id).await?,
         projection: projection(db, run, item_id, location_id).await?,
         lines: lines_of_sku,
         production,
@@ -399,12 +405,14 @@ async fn stock(
     .await
 }
 
+/// Open orders of the upstream, and what was released and no order shows yet.
 async fn open_orders(
     db: &mut Db,
+    run: &Run,
     item_id: &str,
     location_id: &str,
-) -> sqlx::Result<Vec<OpenOrder>> {
-    db::query_as(
+) -> anyhow::Result<Vec<OpenOrder>> {
+    let mut open: Vec<OpenOrder> = db::query_as(
         "SELECT po_id, line_no, supplier_id, source_location_id, ordered_on, expected_on, \
            CASE WHEN qty > received_qty THEN qty - received_qty ELSE 0 END AS open_qty FROM purchase_order \
          WHERE item_id = $1 AND location_id = $2 AND state = 'open' \
@@ -413,7 +421,28 @@ async fn open_orders(
     .bind(item_id)
     .bind(location_id)
     .fetch_all(db)
-    .await
+    .await?;
+    let Some(business_date) = run.date() else { return Ok(open) };
+    let place = Some((item_id, location_id));
+    let scope = on_order::Scope { job: &run.job, business_date, place };
+    let released = on_order::released(db, scope).await?;
+    if released.is_empty() {
+        return Ok(open);
+    }
+    let rules = run_release(db, &run.run_id).await?.map(|found| found.rules).unwrap_or_default();
+    let placed = inputs::orders_of(db, business_date, item_id, location_id).await?;
+    let placed = on_order::without_own_date(placed, business_date);
+    let counted = released.against(&placed, scope, rules.on_order_days)?;
+    open.extend(counted.orders.into_iter().map(|order| OpenOrder {
+        po_id: order.po_id,
+        line_no: order.line_no,
+        supplier_id: order.supplier_id,
+        source_location_id: order.source_location_id,
+        ordered_on: order.ordered_on.map(|day| day.to_string()),
+        expected_on: order.expected_on.map(|day| day.to_string()),
+        open_qty: order.qty,
+    }));
+    Ok(open)
 }
 
 async fn projection(

@@ -35,7 +35,10 @@ pub async fn with_plan() -> Fixture {
          INSERT INTO item (item_id, name, base_uom, qty_decimals, currency) \
          SELECT substr('0000' || i, -5), 'Item ' || i, 'kg', 3, 'CNY' FROM n",
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 260) \
-         INSERT INTO reorder_line SELECT 'nightly@2025-10-20', 'k/' || i, 'purchase', \
+         INSERT INTO reorder_line (run_id, line_key, kind, state, item_id, supplier_id, \
+         source_location_id, location_id, qty, order_qty, order_uom, unit_cost_minor, currency, \
+         order_on, expected_on, need_on, priority, expected_value_minor, reason, held_because) \
+         SELECT 'nightly@2025-10-20', 'k/' || i, 'purchase', \
          CASE WHEN i % 50 = 0 THEN 'held' ELSE 'proposed' END, printf('%05d', i), 'V1', '', 'S1', \
          i * 1500, i, 'case', 1234, 'CNY', '2025-10-20', '2025-10-27', '2025-10-25', i, \
          5000 - 20 * i, '{\"steps\":[{\"step\":\"final\",\"text\":\"ordered\",\"value\":1500}]}', \

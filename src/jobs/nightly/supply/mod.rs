@@ -37,6 +37,8 @@ pub struct SupplyBook<'a> {
     stock: HashMap<SeriesKey, &'a inputs::Stock>,
     lots: HashMap<SeriesKey, Vec<&'a inputs::Lot>>,
     open_orders: HashMap<SeriesKey, Vec<&'a inputs::Order>>,
+    /// Of released transfers that their source still has, smallest units.
+    promised: HashMap<SeriesKey, i64>,
     stocking: HashMap<SeriesKey, &'a master::Stocking>,
     returns: ReturnShares,
     index: &'a Index<'a>,
@@ -63,9 +65,16 @@ impl<'a> SupplyBook<'a> {
             }
         }
         let mut open_orders: HashMap<_, Vec<_>> = HashMap::new();
-        for order in facts.orders.iter().filter(|order| is_open(order)) {
+        let placed = facts.orders.iter().filter(|order| is_open(order));
+        for order in placed.chain(&facts.released.orders) {
             if let Some(key) = key(&order.item_id, &order.location_id) {
                 open_orders.entry(key).or_default().push(order);
+            }
+        }
+        let mut promised: HashMap<_, i64> = HashMap::new();
+        for (source_location_id, item_id, qty) in &facts.released.promised {
+            if let Some(key) = key(item_id, source_location_id) {
+                *promised.entry(key).or_default() += qty;
             }
         }
         let stock = facts.stock.iter();
@@ -81,6 +90,7 @@ impl<'a> SupplyBook<'a> {
                 .collect(),
             lots,
             open_orders,
+            promised,
             stocking: stocking
                 .filter_map(|row| Some((key(&row.item_id, &row.location_id)?, row)))
                 .collect(),
@@ -234,7 +244,8 @@ impl<'a> SupplyBook<'a> {
             },
             terms: terms.collect(),
             on_hand: stock.map_or(0, |stock| stock.on_hand),
-            reserved: stock.map_or(0, |stock| stock.reserved),
+            reserved: stock.map_or(0, |stock| stock.reserved)
+                + self.promised.get(&key).copied().unwrap_or(0),
             backordered: stock.map_or(0, |stock| stock.backordered),
             lots: self
                 .lots

@@ -1,0 +1,26 @@
+//! Who gives a command that is written down with a name.
+
+use clap::Args;
+
+use crate::config::{Actor, Exit, Refused, Role};
+use crate::jobs::release::By;
+
+#[derive(Args, Clone)]
+pub struct ActorArgs {
+    /// Who you are, as it is written down [default: the name of your account].
+    #[arg(long = "as", env = "GRANARY_ACTOR", value_name = "NAME")]
+    name: Option<String>,
+}
+
+impl ActorArgs {
+    /// # Errors
+    /// When no name is given and the system tells none.
+    pub fn by(&self) -> anyhow::Result<By> {
+        let account = || ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
+        let Some(name) = self.name.clone().or_else(account) else {
+            let message = "who are you? Say --as NAME or set GRANARY_ACTOR";
+            return Err(Refused::new(Exit::Usage, message).into());
+        };
+        Ok(By { actor: Actor::new(&name, Role::Local)?, at: chrono::Utc::now() })
+    }
+}

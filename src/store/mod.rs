@@ -3,6 +3,7 @@
 mod attempt;
 mod bulk;
 pub mod events;
+pub mod gates;
 pub mod inputs;
 mod load;
 pub mod memory;

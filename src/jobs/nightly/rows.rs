@@ -82,6 +82,8 @@ pub fn build(tonight: &Tonight, index: &Index, mut findings: Findings) -> (RunRo
         segments: segment_rows(tonight, &ids),
         kpis,
         scores: score_rows(tonight.forecast),
+        facts: Vec::new(),
+        terms: Vec::new(),
         memory: MemoryRows::default(),
     };
     (rows, counts)

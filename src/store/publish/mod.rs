@@ -1,6 +1,7 @@
 //! Publishing a run: every row in one transaction, or none.
 
 mod advice;
+mod gates;
 mod rows;
 
 use std::collections::BTreeMap;
@@ -19,11 +20,13 @@ use crate::config::{Exit, Refused};
 
 pub use rows::{
     FindingRow, ForecastRow, ForecastSeriesRow, KpiRow, LineRow, OrderExceptionRow, PlanLimitRow,
-    ProductionRow, ProjectionRow, RunRow, RunRows, ScoreRow, SegmentRow, StockExitRow,
+    PlannedTermsRow, ProductionRow, ProjectionRow, RunFactRow, RunRow, RunRows, ScoreRow,
+    SegmentRow, StockExitRow,
 };
 
 /// Tables that hold rows of a run, beside `run` itself.
-const RUN_TABLES: [&str; 13] = [
+const RUN_TABLES: [&str; 14] = [
+    "DELETE FROM run_fact WHERE run_id = ?1",
     "DELETE FROM effect WHERE run_id = ?1",
     "DELETE FROM order_exception WHERE run_id = ?1",
     "DELETE FROM stock_exit WHERE run_id = ?1",
@@ -137,6 +140,7 @@ async fn write(connection: &mut SqliteConnection, rows: &RunRows) -> anyhow::Res
     advice::write(connection, &run_id, rows).await?;
     write_findings(connection, &run_id, rows).await?;
     write_measures(connection, &run_id, rows).await?;
+    gates::write(connection, &run_id, rows).await?;
     memory::write(connection, &rows.run.job, &rows.run.business_date, &rows.memory).await?;
     write_run(connection, &run_id, &rows.run, &plan_digest(rows)).await
 }

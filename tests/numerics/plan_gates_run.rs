@@ -199,14 +199,24 @@ fn lines_that_are_many_times_what_they_were_hold_the_plan() {
         lines[..n].iter_mut().for_each(|line| line.qty = qty);
         lines
     };
+    // Ten a day sell and an order lasts ten days: a change by a hundred is within what sells.
+    check(limits(2.0, 0.2), &changed(10, 150), |_| {}, &[]);
+    check(limits(2.0, 0.2), &changed(10, 151), |_| {}, &["gate_lines_changed"]);
+    let mut unknown = changed(10, 150);
+    unknown.iter_mut().for_each(|line| line.facts.daily_demand = f64::NAN);
+    check(limits(2.0, 0.2), &unknown, |_| {}, &["gate_lines_changed"]);
     check(limits(5.0, 0.2), &changed(10, 250), |_| {}, &[]);
     check(limits(5.0, 0.2), &changed(10, 10), |_| {}, &[]);
     check(limits(5.0, 0.2), &changed(2, 251), |_| {}, &[]);
     check(limits(5.0, 0.2), &changed(3, 251), |_| {}, &["gate_lines_changed"]);
-    check(limits(5.0, 0.2), &changed(3, 9), |_| {}, &["gate_lines_changed"]);
+    let were = |qty| {
+        move |facts: &mut RunFacts| before(facts).lines.values_mut().for_each(|was| *was = qty)
+    };
+    check(limits(5.0, 0.2), &changed(3, 39), were(200), &["gate_lines_changed"]);
+    check(limits(5.0, 0.2), &changed(3, 40), were(200), &[]);
     check(limits(5.0, 0.2), &changed(3, i64::MAX), |_| {}, &["gate_lines_changed"]);
     check(limits(5.0, 0.02), &changed(1, i64::MAX), |_| {}, &[]);
-    check(limits(f64::NAN, 0.2), &changed(0, 50), |_| {}, &["gate_lines_changed"]);
+    check(limits(f64::NAN, 0.2), &changed(3, 251), |_| {}, &["gate_lines_changed"]);
     check(limits(5.0, f64::NAN), &changed(2, 251), |_| {}, &["gate_lines_changed"]);
     check(limits(0.0, 0.2), &changed(10, i64::MAX), |_| {}, &[]);
     check(limits(5.0, 0.0), &changed(10, i64::MAX), |_| {}, &[]);
@@ -288,7 +298,9 @@ fn orders_and_stock_may_not_be_lost() {
     check(limits(0.1), &[], empty(20), &[]);
     check(limits(0.1), &[], empty(21), &["gate_stock_lost"]);
     check(limits(0.1), &[], empty(100), &["gate_stock_lost"]);
-    check(limits(f64::NAN), &[], empty(12), &["gate_stock_lost"]);
+    check(limits(f64::NAN), &[], empty(15), &["gate_stock_lost"]);
+    // Four places more are the matter of their lines.
+    check(limits(0.001), &[], empty(14), &[]);
     check(limits(0.0), &[], empty(100), &[]);
     let never = |facts: &mut RunFacts| (facts.stock_rows, facts.empty_stock_rows) = (0, 0);
     check(limits(0.1), &[], never, &[]);

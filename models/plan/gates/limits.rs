@@ -55,7 +55,8 @@ pub struct GateLimits {
     /// The same for its number of lines. Default 0.5.
     pub max_line_count_change: f64,
     /// A line counts as changed when it is more than so many times what it was in the previous
-    /// run, or less than one such part of it. Default 5.
+    /// run, or less than one such part of it, and by more than sells in a protection interval.
+    /// Default 5.
     pub changed_line_times: f64,
     /// The plan is held when more than this share of the lines that the previous run had too is
     /// changed, and more than one of them. Default 0.02.

@@ -8,6 +8,9 @@ use crate::plan::gates::{GateLimits, over, proposed_value_minor};
 use crate::plan::hysteresis::key_without_date;
 use crate::plan::line::{LineState, ReorderLine};
 
+/// Fewer places more without stock than this are the matter of their lines.
+const EMPTIED_PLACES_MIN: u64 = 5;
+
 /// Facts about a run that its lines do not tell.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RunFacts {
@@ -210,7 +213,8 @@ fn empty_stock(facts: &RunFacts, previous: &PreviousRun, limits: &GateLimits) ->
         return None;
     }
     let (now, before) = (share(facts.empty_stock_rows, facts.stock_rows), share(empty, rows));
-    if facts.empty_stock_rows <= empty.saturating_add(1) || !over(now - before, limit) {
+    let few = facts.empty_stock_rows < empty.saturating_add(EMPTIED_PLACES_MIN);
+    if few || !over(now - before, limit) {
         return None;
     }
     let detail = format!(
@@ -300,7 +304,9 @@ fn line_count(now: usize, previous: &PreviousRun, limits: &GateLimits) -> Option
     Some(Finding::new(Code::GateLineCountChange, detail))
 }
 
-/// Of lines that nothing holds: a held one is a person's matter already.
+/// Of lines that nothing holds: a held one is a person's matter already. An order that tops up what
+/// a day sold is easily five times another such, so a change counts only if it is also more than
+/// what sells until the next order arrives.
 fn changed_lines(
     lines: &[ReorderLine],
     previous: &PreviousRun,
@@ -310,14 +316,15 @@ fn changed_lines(
     if times == 0.0 || limit == 0.0 {
         return None;
     }
-    let both: Vec<(i64, i64)> = lines
+    let both: Vec<(&ReorderLine, i64)> = lines
         .iter()
         .filter(|line| line.state != LineState::Held)
-        .filter_map(|line| Some((line.qty, *previous.lines.get(key_without_date(&line.line_key))?)))
+        .filter_map(|line| Some((line, *previous.lines.get(key_without_date(&line.line_key))?)))
         .collect();
-    let far = |&&(now, before): &&(i64, i64)| {
-        let (small, large) = (now.min(before) as f64, now.max(before) as f64);
-        over(large, times * small)
+    let far = |&&(line, before): &&(&ReorderLine, i64)| {
+        let (small, large) = (line.qty.min(before) as f64, line.qty.max(before) as f64);
+        let days = f64::from(line.facts.evidence.protection_days);
+        over(large, times * small) && over(large - small, days * line.facts.daily_demand)
     };
     let changed = both.iter().filter(far).count();
     if changed <= 1 || !over(changed as f64 / both.len() as f64, limit) {

@@ -22,6 +22,7 @@ use super::supply::is_open;
 use crate::config::Job;
 use crate::store::Store;
 use crate::store::gates::{EmptiedStock, KnownTerms, PreviousRunRow, ReleasedLine, TermsKey};
+use crate::store::inputs::Order;
 use crate::store::publish::{PlannedTermsRow, RunFactRow};
 
 /// Days between two counts over which sales can still explain where the stock went.
@@ -112,33 +113,35 @@ fn add_evidence(tonight: &Tonight, lines: &mut [ReorderLine]) {
 fn stock_gone(tonight: &Tonight) -> HashMap<SeriesKey, StockGone> {
     let facts = tonight.facts;
     let fed_until = facts.last_sales_day();
+    let mut sent: HashMap<(&str, &str), Vec<&Order>> = HashMap::new();
+    for order in facts.orders.iter().filter(|order| !order.source_location_id.is_empty()) {
+        sent.entry((&order.item_id, &order.source_location_id)).or_default().push(order);
+    }
     let mut gone = HashMap::new();
     for emptied in &tonight.before.emptied {
         let Some(key) = tonight.index.key(&emptied.item_id, &emptied.location_id) else { continue };
         if facts.items[key.item].shelf_life_days.is_some() && !emptied.has_lots {
             continue;
         }
-        let sold = sold(facts, emptied, fed_until);
-        let sent: i64 = facts
-            .orders
-            .iter()
+        let window = emptied.before_on..=emptied.counted_on + 1;
+        let place = (emptied.item_id.as_str(), emptied.location_id.as_str());
+        let moved: i64 = sent
+            .get(&place)
+            .into_iter()
+            .flatten()
             .filter(|order| {
-                order.item_id == emptied.item_id
-                    && order.source_location_id == emptied.location_id
-                    && [order.ordered_on, order.received_on]
-                        .into_iter()
-                        .flatten()
-                        .any(|day| (emptied.before_on..=emptied.counted_on + 1).contains(&day))
+                let days = [order.ordered_on, order.received_on];
+                days.into_iter().flatten().any(|day| window.contains(&day))
             })
             .map(|order| order.qty)
             .sum();
-        let left = emptied.before.saturating_sub(sold).saturating_sub(sent);
-        let unexplained = left.saturating_sub(emptied.expired).max(0);
+        let explained = [sold(facts, emptied, fed_until), moved, emptied.expired];
+        let left = explained.into_iter().fold(emptied.before, i64::saturating_sub);
         let found = StockGone {
             counted_on: emptied.counted_on,
             before_on: emptied.before_on,
             before: emptied.before,
-            unexplained,
+            unexplained: left.max(0),
         };
         gone.insert(key, found);
     }
@@ -164,6 +167,9 @@ fn sold(facts: &Facts, emptied: &EmptiedStock, fed_until: Option<Day>) -> i64 {
 /// The newest released line of each key of which no order is in the table, of its date or later.
 fn unseen_releases(tonight: &Tonight) -> HashMap<TermsKey, UnseenRelease> {
     let facts = tonight.facts;
+    if tonight.before.released.is_empty() {
+        return HashMap::new();
+    }
     let mut newest: HashMap<TermsKey, Day> = HashMap::new();
     for order in &facts.orders {
         let Some(day) = order.ordered_on.or(order.expected_on).or(order.received_on) else {

@@ -150,7 +150,9 @@ pub async fn orders(pool: &SqlitePool, business_date: Day) -> anyhow::Result<Vec
                WHERE coalesce(ordered_on, expected_on, received_on, '') < ?1 \
                ORDER BY item_id, location_id, po_id, line_no";
     rows(pool, sql, &[business_date], |row| {
-        let received_on = optional_day(row, "received_on")?.filter(|day| *day < business_date);
+        let received_on = optional_day(row, "received_on")?;
+        let received_later = received_on.is_some_and(|day| day >= business_date);
+        let received_on = received_on.filter(|_| !received_later);
         let state: &str = row.try_get("state")?;
         Ok(Order {
             po_id: row.try_get("po_id")?,
@@ -163,7 +165,8 @@ pub async fn orders(pool: &SqlitePool, business_date: Day) -> anyhow::Result<Vec
             expected_on: optional_day(row, "expected_on")?,
             received_on,
             qty: row.try_get("qty")?,
-            received_qty: row.try_get("received_qty")?,
+            // What came since was on its way then. A day that is run again must not order it anew.
+            received_qty: if received_later { 0 } else { row.try_get("received_qty")? },
             unit_cost_minor: row.try_get("unit_cost_minor")?,
             cancelled: state == "cancelled",
         })

@@ -55,16 +55,26 @@ pub struct Offer {
     pub multiple: i64,
     pub moq: i64,
     pub unit_cost_minor: i64,
-    /// On order since before the first night.
-    pub open_qty: i64,
+}
+
+/// An order that is on its way.
+#[derive(Clone, Debug)]
+pub struct Open {
+    pub po_id: String,
+    /// Index into the offers.
+    pub offer: usize,
+    pub qty: i64,
+    pub ordered_on: Day,
+    pub expected_on: Day,
 }
 
 pub struct Retailer {
     pub offers: Vec<Offer>,
     /// Most of an item in one line: two months of what its best place sells.
     pub caps: BTreeMap<String, i64>,
+    pub open: Vec<Open>,
     pub random: Random,
-    /// The first night's.
+    /// The coming night's.
     pub date: Day,
 }
 
@@ -94,13 +104,12 @@ impl Retailer {
                     multiple,
                     moq: multiple * (1 + random.below(2) as i64),
                     unit_cost_minor,
-                    open_qty: if random.chance(60) { (4.0 * daily).ceil() as i64 } else { 0 },
                 });
                 let cap = caps.entry(name.clone()).or_default();
                 *cap = (*cap).max((60.0 * daily).ceil() as i64 + 2 * multiple);
             }
         }
-        Retailer { offers, caps, random, date: Day(20_381) }
+        Retailer { offers, caps, open: Vec::new(), random, date: Day(20_381) }
     }
 
     /// Everything that is known on the evening before the first night.
@@ -148,7 +157,8 @@ impl Retailer {
             );
         }
         import(store, folder, "stock", "history", &stock).await;
-        import(store, folder, "purchase_order", "history", &self.orders()).await;
+        let orders = self.first_orders();
+        import(store, folder, "purchase_order", "history", &orders).await;
     }
 
     /// The table of terms, each row changed by `change`.
@@ -174,29 +184,55 @@ impl Retailer {
         SUPPLIERS[usize::from(item.as_bytes()[3] % 2)]
     }
 
-    fn orders(&self) -> String {
-        let mut text = "po_id,line_no,item_id,location_id,supplier_id,ordered_on,expected_on,\
-                        received_on,qty,received_qty,currency,state\n"
-            .to_owned();
-        for (at, offer) in self.offers.iter().enumerate() {
-            let supplier = self.supplier(&offer.item);
-            let keys = format!("{},{},{supplier}", offer.item, offer.place);
+    /// Four weeks of received orders, and for most offers one that comes tomorrow.
+    fn first_orders(&mut self) -> String {
+        let mut text = ORDERS.to_owned();
+        for at in 0..self.offers.len() {
+            let daily = self.offers[at].daily;
             for week in 1..=4 {
-                let (ordered, qty) = (self.date - 7 * week - 3, (7.0 * offer.daily).ceil() as i64);
-                let received = ordered + 3;
-                let _ = writeln!(
-                    text,
-                    "OLD{at}-{week},1,{keys},{ordered},{received},{received},{qty},{qty},CNY,received"
-                );
+                let (ordered_on, qty) = (self.date - 7 * week - 3, (7.0 * daily).ceil() as i64);
+                let po_id = format!("OLD{at}-{week}");
+                let expected_on = ordered_on + 3;
+                let old = Open { po_id, offer: at, qty, ordered_on, expected_on };
+                self.write_order(&mut text, &old, Some(expected_on));
             }
-            if offer.open_qty > 0 {
-                let (ordered, expected) = (self.date - 2, self.date + 1);
-                let _ = writeln!(
-                    text,
-                    "OPEN{at},1,{keys},{ordered},{expected},,{},0,CNY,open",
-                    offer.open_qty
-                );
+            if self.random.chance(60) {
+                let (ordered_on, expected_on) = (self.date - 2, self.date + 1);
+                let (po_id, qty) = (format!("OPEN{at}"), (4.0 * daily).ceil() as i64);
+                let open = Open { po_id, offer: at, qty, ordered_on, expected_on };
+                self.write_order(&mut text, &open, None);
+                self.open.push(open);
             }
+        }
+        text
+    }
+
+    fn write_order(&self, text: &mut String, order: &Open, received_on: Option<Day>) {
+        let offer = &self.offers[order.offer];
+        let supplier = self.supplier(&offer.item);
+        let (received, state) = match received_on {
+            Some(day) => (day.to_string(), "received"),
+            None => (String::new(), "open"),
+        };
+        let came = if received_on.is_some() { order.qty } else { 0 };
+        let _ = writeln!(
+            text,
+            "{},1,{},{},{supplier},{},{},{received},{},{came},CNY,{state}",
+            order.po_id, offer.item, offer.place, order.ordered_on, order.expected_on, order.qty
+        );
+    }
+
+    /// Purchasing places the lines of tonight's plan: item, place and quantity.
+    pub fn place_orders(&mut self, lines: &[(String, String, i64)]) -> String {
+        let mut text = ORDERS.to_owned();
+        for (item, place, qty) in lines {
+            let of = |offer: &Offer| offer.item == *item && offer.place == *place;
+            let offer = self.offers.iter().position(of).expect("an offer of the plan");
+            let (ordered_on, expected_on) = (self.date, self.date + 3);
+            let po_id = format!("PO-{ordered_on}-{offer}");
+            let open = Open { po_id, offer, qty: *qty, ordered_on, expected_on };
+            self.write_order(&mut text, &open, None);
+            self.open.push(open);
         }
         text
     }
@@ -216,19 +252,30 @@ impl Retailer {
         }
     }
 
-    /// The day of the first night passes: its sales, the count at its end.
-    pub fn pass_a_day(&mut self) -> (String, String) {
+    /// The day of the night passes: its sales, the count at its end, and the orders that came.
+    pub fn pass_a_day(&mut self) -> (String, String, String) {
         let mut sales = SALES.to_owned();
         self.sell(self.date, &mut sales, true);
+        let mut orders = ORDERS.to_owned();
+        let (came, open): (Vec<Open>, Vec<Open>) =
+            self.open.drain(..).partition(|order| order.expected_on <= self.date);
+        for order in came {
+            self.offers[order.offer].on_hand += order.qty;
+            self.write_order(&mut orders, &order, Some(self.date));
+        }
+        self.open = open;
         let mut stock = STOCK.to_owned();
         for offer in &self.offers {
             let _ =
                 writeln!(stock, "{},{},{},{}", offer.item, offer.place, self.date, offer.on_hand);
         }
-        (sales, stock)
+        self.date = self.date + 1;
+        (sales, stock, orders)
     }
 }
 
+const ORDERS: &str = "po_id,line_no,item_id,location_id,supplier_id,ordered_on,expected_on,\
+                      received_on,qty,received_qty,currency,state\n";
 const SALES: &str = "item_id,location_id,date,qty,price_minor,available_fraction\n";
 const STOCK: &str = "item_id,location_id,date,on_hand\n";
 

@@ -172,18 +172,72 @@ codes! {
     SlowStockHigh, "slow_stock_high", Warning,
         "Too large a share of the stock's value sells slowly or not at all.";
     // Gates.
+    GateItemCap, "gate_item_cap", Warning,
+        "The line was held: it is over what the item master allows in one line (max_order_qty). \
+         Approve it, or correct the item's cap or its units.";
+    GateLineCap, "gate_line_cap", Warning,
+        "The line was held: it is over the job's cap on the units or the value of any line, or its \
+         value is not known because it has no unit cost.";
+    GateTermsChanged, "gate_terms_changed", Warning,
+        "The line was held: its pack, minimum, unit cost or unit is not what it was in the last \
+         published plan, by so much that a slip is likely. It stays held every night until a \
+         line with the new terms is approved or the old terms are back.";
     GateQuantity, "gate_quantity", Warning,
         "The line was held: it is many times the largest demand ever seen over as many days.";
+    GateForecast, "gate_forecast", Warning,
+        "The line was held: even without events and promotions the forecast is many times what \
+         the item usually sells, by plain means of its history; or nothing tells what is usual.";
     GateCover, "gate_cover", Warning,
         "The line was held: with it, stock and orders last longer than the limit.";
+    GateShelfLife, "gate_shelf_life", Warning,
+        "The line was held: with it, there is more than will sell before the goods expire.";
     GateNewItem, "gate_new_item", Warning,
-        "The line was held: the item has little history and the line is worth much.";
+        "The line was held: the item has little history, or its demand was forecast by its \
+         neighbours, and the line is worth much.";
+    GateStockGone, "gate_stock_gone", Warning,
+        "The line was held: the last count found nothing where there was stock, and neither sales \
+         nor deliveries nor expiry explain it. The count may be lost: count again.";
+    GateUnseenRelease, "gate_unseen_release", Warning,
+        "The line was held: the same was released a short while ago and no order of it has come \
+         back, so it may be ordered twice. Look for the order, or cancel the released line.";
+    GateSupplierValue, "gate_supplier_value", Warning,
+        "The line was held with all others of its supplier: together they are over the supplier's \
+         limit.";
     GateRunValue, "gate_run_value", Error,
         "The plan was held: what it buys is over the run's limit.";
+    GateDayValue, "gate_day_value", Error,
+        "The plan was held: with the published plans of other jobs for the same date, what is \
+         bought is over the day's limit.";
     GateRunValueChange, "gate_run_value_change", Error,
         "The plan was held: what it buys differs too much from the previous run.";
+    GateLineCountChange, "gate_line_count_change", Error,
+        "The plan was held: it has far more or far fewer lines than the previous run.";
+    GateLinesChanged, "gate_lines_changed", Error,
+        "The plan was held: too many of its lines are many times what they were in the previous \
+         run, or a small part of it.";
+    GateFallbackShare, "gate_fallback_share", Error,
+        "The plan was held: too many series are forecast by a fallback, because their models failed \
+         or no day of them was seen whole.";
+    GateDefaultShare, "gate_default_share", Error,
+        "The plan was held: defaults stand in for master data at many more places than in the \
+         previous run, so a feed of master data may be lost.";
+    GateInputShrunk, "gate_input_shrunk", Error,
+        "The plan was held: an input has far fewer rows than in the previous run, or the last day \
+         of sales far fewer than such a day has. A feed may be cut off.";
+    GateOrdersLost, "gate_orders_lost", Error,
+        "The plan was held: orders that were open are gone without having been received or \
+         cancelled, so the plan would order again what is on its way.";
+    GateStockLost, "gate_stock_lost", Error,
+        "The plan was held: far more stock counts than in the previous run found nothing. The feed \
+         may have sent zeros.";
+    GateBooks, "gate_books", Error,
+        "The plan was held: sums that should be equal are not, so rows were lost or doubled on the \
+         way from the inputs to the plan.";
     GateStaleInput, "gate_stale_input", Error,
         "The plan was held: an input is older than the job allows.";
+    GateNoPrevious, "gate_no_previous", Info,
+        "Gates that compare with the previous run had nothing to compare with; the others still \
+         held what they should.";
     // Service.
     ReleasedOnOrder, "released_on_order", Info,
         "Released lines that no order of the upstream shows yet were counted as on order.";

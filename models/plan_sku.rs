@@ -10,6 +10,7 @@ mod choices;
 mod config;
 mod court;
 mod decide;
+mod evidence;
 mod exceptions;
 mod explain;
 pub mod input;
@@ -30,6 +31,7 @@ use serde::Serialize;
 use crate::calendar::Day;
 use crate::finding::Finding;
 use crate::plan::choice::Choice;
+use crate::plan::gates::Evidence;
 use crate::plan::line::{LineFacts, LineState, ReorderLine, line_key, order_units};
 use crate::plan_sku::replenish::Replenish;
 use crate::policy::reason::ReasonStep;
@@ -81,6 +83,8 @@ pub struct Line {
     pub largest_demand_seen: Option<i64>,
     /// Days of history behind the forecast; `None` where the location does not sell.
     pub history_days: Option<u32>,
+    /// What else history and forecast say, for the gates.
+    pub evidence: Evidence,
     pub reason: Vec<ReasonStep>,
     /// See [`crate::plan::line::ReorderLine::choice`].
     pub choice: Choice,
@@ -136,6 +140,7 @@ impl Line {
                 per_base: item.unit.per_base(),
                 base_uom: item.unit.name.clone(),
                 pack_uom: self.pack_uom.clone(),
+                evidence: self.evidence.clone(),
             },
             choice: self.choice.clone(),
         }

@@ -3,6 +3,7 @@
 use crate::calendar::Day;
 use crate::finding::Code;
 use crate::plan::choice::Choice;
+use crate::plan::gates::Evidence;
 use crate::policy::reason::ReasonStep;
 use crate::policy::terms::SupplyKind;
 use crate::policy::unit::QtyUnit;
@@ -105,6 +106,7 @@ pub struct LineFacts {
     /// What a base unit and one `multiple` are called; see [`order_units`].
     pub base_uom: String,
     pub pack_uom: String,
+    pub evidence: Evidence,
 }
 
 impl LineFacts {

@@ -6,6 +6,7 @@ use crate::plan::choice::Choice;
 use crate::plan_sku::Line;
 use crate::plan_sku::ahead::{look_text, lookahead};
 use crate::plan_sku::choices::Curve;
+use crate::plan_sku::evidence::evidence_of;
 use crate::plan_sku::explain::{explain_calendar, explain_need};
 use crate::plan_sku::input::{ItemSupply, PlanConfig};
 use crate::plan_sku::limits::{Limits, Rounding};
@@ -316,6 +317,13 @@ impl Decision {
                 .map(|h| largest_over(h.sold, self.protection_days))
                 .reduce(i64::saturating_add),
             history_days: histories().map(|h| h.len() as u32).max(),
+            evidence: evidence_of(
+                item,
+                &stage.serves,
+                terms,
+                self.protection_days,
+                self.median_arrival,
+            ),
             reason: self.final_reason(item),
             choice: self.choice.clone(),
         }

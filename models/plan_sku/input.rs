@@ -62,6 +62,9 @@ pub struct ItemSupply<'a> {
     pub weight_g: Option<i64>,
     pub volume_ml: Option<i64>,
     pub returns: Returns,
+    /// Most that one line may order, smallest units; `None`: no cap of its own. A gate holds what
+    /// is over it, planning does not look at it.
+    pub max_order_qty: Option<i64>,
     /// `None`: the job's.
     pub target: Option<Target>,
     pub locations: Vec<LocationSupply<'a>>,
@@ -97,6 +100,11 @@ pub struct LocationSupply<'a> {
     pub demand: Option<DemandPaths>,
     /// What the forecast was made from, for the gates.
     pub history: Option<Series<'a>>,
+    /// Mean forecast of a day without what events and promotions bring, smallest units; for the
+    /// gates. `None` where the caller has not taken them out.
+    pub plain_daily: Option<f64>,
+    /// Whether the forecast comes from neighbouring items; for the gates.
+    pub by_neighbours: bool,
     pub on_hand: i64,
     pub reserved: i64,
     pub backordered: i64,

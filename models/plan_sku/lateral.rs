@@ -10,6 +10,7 @@
 use crate::plan::choice::Choice;
 use crate::plan_sku::Line;
 use crate::plan_sku::decide::{largest_over, lot_of, unit_money};
+use crate::plan_sku::evidence::evidence_of;
 use crate::plan_sku::input::Planned;
 use crate::plan_sku::replenish::Replenish;
 use crate::plan_sku::stage::{Scratch, Stage, set_window};
@@ -329,6 +330,7 @@ impl Replenish<'_> {
             protection_days,
             largest_demand_seen: history.map(|h| largest_over(h.sold, protection_days)),
             history_days: history.map(|h| h.len() as u32),
+            evidence: evidence_of(self.item, &[lane.to], terms, protection_days, weighed.median),
             reason: self.lateral_reason(lane, weighed, until),
             choice: Choice::default(),
         }

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::calendar::Day;
 use crate::finding::Code;
 use crate::plan::choice::Choice;
+use crate::plan::gates::Evidence;
 use crate::plan_sku::decide::{Decision, lot_of};
 use crate::plan_sku::input::Planned;
 use crate::plan_sku::publish;
@@ -191,6 +192,7 @@ impl Replenish<'_> {
             protection_days: 0,
             largest_demand_seen: None,
             history_days: None,
+            evidence: Evidence { max_order_qty: self.item.max_order_qty, ..Evidence::default() },
             reason: reason.steps(),
             choice: Choice::default(),
         }

@@ -10,9 +10,9 @@ use super::text::{self, Style, plain};
 use crate::config::{Database, Exit, Job, clock};
 use crate::jobs::due;
 use crate::jobs::timetable::Timetable;
+use crate::store::Store;
 use crate::store::attempt::Moment;
 use crate::store::db::Db;
-use crate::store::Store;
 use crate::store::read::series;
 
 /// Under this much free space a night may not fit.

@@ -57,9 +57,7 @@ async fn run_purge(store: &Store, job: &Job, args: &RunArgs) -> anyhow::Result<E
     };
     let date = args.date.unwrap_or(today);
     let asked = match &timetable {
-        Some(timetable) if args.under_a_server => {
-            Asked::ByClock { due_at: timetable.due_at(date) }
-        }
+        Some(timetable) if args.under_a_server => Asked::ByClock { due_at: timetable.due_at(date) },
         _ => Asked::ByHand,
     };
     let lease = store.begin_run(job, date, asked).await?;
@@ -181,12 +179,13 @@ pub fn print_outcome(outcome: &RunOutcome) {
         println!("{resumed}");
     }
     let total: u64 = outcome.stage_ms.values().sum();
-    let stages: Vec<String> = ["sources", "pull", "panel", "forecast", "plan", "report", "publish", "release"]
-        .iter()
-        .filter_map(|stage| {
-            let ms = outcome.stage_ms.get(stage)?;
-            Some(format!("{stage} {:.1}", *ms as f64 / 1000.0))
-        })
-        .collect();
+    let stages: Vec<String> =
+        ["sources", "pull", "panel", "forecast", "plan", "report", "publish", "release"]
+            .iter()
+            .filter_map(|stage| {
+                let ms = outcome.stage_ms.get(stage)?;
+                Some(format!("{stage} {:.1}", *ms as f64 / 1000.0))
+            })
+            .collect();
     println!("{:.1} s: {}", total as f64 / 1000.0, stages.join(", "));
 }

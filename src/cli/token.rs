@@ -50,7 +50,8 @@ pub async fn run(global: &Global, args: TokenArgs) -> anyhow::Result<Exit> {
     let stamp = |at: chrono::DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
     match args.what {
         What::Create(args) => {
-            let role = Role::parse(&args.role).filter(|role| !matches!(role, Role::Migrator | Role::Local));
+            let role = Role::parse(&args.role)
+                .filter(|role| !matches!(role, Role::Migrator | Role::Local));
             let role = role.ok_or_else(|| {
                 let message = format!(
                     "{:?} is no role of the API; it is one of planner, approver, purchasing, \

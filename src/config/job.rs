@@ -385,6 +385,7 @@ impl Job {
             return Err(message.to_owned());
         }
         self.limits.check().map_err(|error| format!("limits.{error}"))?;
+        self.gates.check().map_err(|error| format!("gates.{error}"))?;
         match self.policy.service {
             Some(Target::Fill(fill)) => range("policy.service.fill", fill, 0.5, 0.9999)?,
             Some(Target::Cycle(cycle)) => range("policy.service.cycle", cycle, 0.5, 0.9999)?,

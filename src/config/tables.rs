@@ -211,6 +211,7 @@ pub static ALL: [Table; 16] = [
                 .or(Need::Text("")),
             real("resaleable_share", 0.0, 1.0).or(Need::Null),
             whole("return_delay_days", 0, 365).or(Need::Whole(7)),
+            whole("max_order_qty", 1, AMOUNT_MAX).or(Need::Null),
         ],
     },
     Table {

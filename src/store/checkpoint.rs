@@ -113,11 +113,7 @@ impl Store {
 }
 
 /// Forgets the pieces of a date that is being published.
-pub async fn forget(
-    db: &mut Db,
-    job: &str,
-    business_date: &str,
-) -> anyhow::Result<()> {
+pub async fn forget(db: &mut Db, job: &str, business_date: &str) -> anyhow::Result<()> {
     db::query("DELETE FROM run_checkpoint WHERE job = $1 AND business_date = $2")
         .bind(job)
         .bind(business_date)

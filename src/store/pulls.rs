@@ -80,11 +80,7 @@ impl Store {
 }
 
 /// Writes a note inside the transaction of the rows it is about.
-pub(super) async fn write_note(
-    db: &mut Db,
-    note: &PullNote,
-    at: &str,
-) -> anyhow::Result<()> {
+pub(super) async fn write_note(db: &mut Db, note: &PullNote, at: &str) -> anyhow::Result<()> {
     let sql = "INSERT INTO source_state \
                (job, source, watermark, columns_seen, rows_read, succeeded_at) \
                VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (job, source) DO UPDATE SET \

@@ -4,6 +4,8 @@ mod plan_calendars;
 mod plan_choices;
 mod plan_exceptions;
 mod plan_gates;
+mod plan_gates_laws;
+mod plan_gates_run;
 mod plan_help;
 mod plan_life;
 mod plan_lifecycle;

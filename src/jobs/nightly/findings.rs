@@ -1,6 +1,6 @@
 //! What was odd tonight, gathered for the plan's readers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use granary_models::finding::{Code, Finding, Severity};
 
@@ -37,6 +37,13 @@ impl Findings {
             detail: finding.detail,
             occurrences: 1,
         });
+    }
+
+    /// How many SKUs have a finding of one of these codes, none of them merely informative.
+    pub fn skus_with(&self, codes: &[Code]) -> usize {
+        let rows = self.rows.iter().filter(|row| codes.contains(&row.code));
+        let skus = rows.filter(|row| !row.item_id.is_empty());
+        skus.map(|row| (&row.item_id, &row.location_id)).collect::<BTreeSet<_>>().len()
     }
 
     /// About the night as a whole.

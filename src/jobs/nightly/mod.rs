@@ -1,7 +1,9 @@
 //! A night: sources → pull → check freshness → forecast → plan → gates → publish → release.
 
+mod books;
 mod facts;
 mod findings;
+mod gates;
 mod launches;
 mod measures;
 mod panel;
@@ -27,7 +29,6 @@ use granary_models::calendar::Day;
 use granary_models::distribution::paths::PathPlan;
 use granary_models::finding::{Code, Finding};
 use granary_models::forecast::drivers::ForecastInput;
-use granary_models::plan::gates::RunFacts;
 use granary_models::plan::hysteresis::{Hysteresis, Previous};
 use serde::Serialize;
 
@@ -36,15 +37,15 @@ use self::findings::Findings;
 use self::launches::LaunchReasons;
 use self::panel::{Index, NightPanel};
 use self::pieces::Desk;
-use self::planning::{Before, Planned};
+use self::planning::Planned;
 use self::succession::Succession;
 use self::supply::SupplyBook;
 use crate::config::{Actor, Exit, Job, Refused, clock, faults};
 use crate::jobs::release::{By, Wish, release};
 use crate::jobs::sources::{self, PullOptions};
 use crate::store::Store;
-use crate::store::checkpoint::Keep;
 use crate::store::attempt::{Asked, Lease};
+use crate::store::checkpoint::Keep;
 use crate::store::memory::MemoryRows;
 use crate::store::publish::RunRows;
 use crate::store::release::{current_run, held_after};
@@ -198,6 +199,14 @@ impl Stages<'_> {
     }
 }
 
+/// What earlier nights left that this one looks at.
+#[derive(Default)]
+struct Before {
+    gates: gates::Before,
+    /// The plan that this one should not leave for little.
+    plan: Previous,
+}
+
 async fn night(
     store: &Store,
     job: &Job,
@@ -215,10 +224,9 @@ async fn night(
     stages.begin("pull");
     let facts = Facts::pull(store, job, business_date).await?;
     check_freshness(&facts, job)?;
-    let previous_value_minor = store.previous_value_minor(&job.name, business_date).await?;
     let before = Before {
-        run_facts: RunFacts { previous_value_minor, stale_inputs: Vec::new() },
-        previous: match &job.limits.hysteresis {
+        gates: gates::Before::pull(store, job, business_date).await?,
+        plan: match &job.limits.hysteresis {
             steady if *steady == Hysteresis::default() => Previous::default(),
             _ => store.previous_lines(&job.name, business_date).await?,
         },
@@ -347,8 +355,12 @@ fn compute(
 
     stages.begin("plan");
     let paths = PathPlan::new(job.forecast.paths, horizon_days, job.forecast.seed);
-    let planned =
-        planning::plan(&book, &night, &forecast.series, &paths, job, before, &mut findings);
+    let series = &forecast.series;
+    let mut planned =
+        planning::plan(&book, &night, series, &paths, job, &before.plan, &mut findings);
+    let tonight =
+        gates::Tonight { facts, index: &index, night: &night, series, job, before: &before.gates };
+    let kept = gates::hold(&tonight, &mut planned, &mut findings);
     let batches =
         production::suggest_batches(facts, &index, &night, &job.production, &mut findings);
     stages.end("plan");
@@ -367,6 +379,7 @@ fn compute(
     };
     let (mut rows, counts) = rows::build(&tonight, &index, findings);
     rows.memory = remembered;
+    (rows.facts, rows.terms) = (kept.facts, kept.terms);
     stages.end("report");
     let outcome = RunOutcome {
         run_id: rows.run.run_id(),

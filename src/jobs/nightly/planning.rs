@@ -1,4 +1,4 @@
-//! Plan: every item on its own thread's buffers, then what the lines share, then the gates.
+//! Plan: every item on its own thread's buffers, then what the lines share.
 
 use std::collections::BTreeSet;
 
@@ -6,13 +6,14 @@ use granary_models::distribution::paths::PathPlan;
 use granary_models::finding::{Code, Finding};
 use granary_models::forecast::sku_forecast::SkuForecast;
 use granary_models::plan::assemble::assemble;
-use granary_models::plan::gates::{RunFacts, hold_lines, hold_plan};
+use granary_models::plan::gates::OrderTerms;
 use granary_models::plan::hysteresis::Previous;
 use granary_models::plan::limits::{Capacity, Container, PlanLimits, SupplierRule};
 use granary_models::plan::line::ReorderLine;
 use granary_models::plan::settle::{Settlement, settle};
 use granary_models::plan_sku::{
-    ExitProposal, LocationPlan, OrderException, PlanConfig, Scratch, StockExit, plan_item_with,
+    ExitProposal, ItemSupply, LocationPlan, OrderException, PlanConfig, Scratch, StockExit,
+    plan_item_with,
 };
 use rayon::prelude::*;
 
@@ -21,6 +22,7 @@ use super::findings::Findings;
 use super::panel::NightPanel;
 use super::supply::{DefaultsUsed, SupplyBook};
 use crate::config::Job;
+use crate::store::gates::TermsKey;
 use crate::store::inputs::master::Supplier;
 
 /// Items that one task plans with the same buffers.
@@ -31,18 +33,15 @@ pub struct Planned {
     pub places: Vec<PlannedPlace>,
     pub exceptions: Vec<PlannedException>,
     pub exits: Vec<PlannedExit>,
-    /// Gates that hold the whole plan.
+    /// Gates that hold the whole plan; none until they are asked.
     pub held: Vec<Finding>,
+    /// All terms that could be ordered on, defaults put in.
+    pub terms: Vec<(TermsKey, OrderTerms)>,
+    /// How often defaults stood in for master data.
+    pub defaults: DefaultsUsed,
     /// What shared limits came to.
     pub settlement: Settlement,
     pub items: usize,
-}
-
-/// The plan before this one, as far as this one looks at it.
-#[derive(Default)]
-pub struct Before {
-    pub run_facts: RunFacts,
-    pub previous: Previous,
 }
 
 /// What was decided for one item at one location, also where nothing is ordered.
@@ -84,6 +83,7 @@ struct Part {
     exits: Vec<PlannedExit>,
     /// Item and location, as indices into the facts.
     findings: Vec<(usize, usize, Finding)>,
+    terms: Vec<(TermsKey, OrderTerms)>,
     used: DefaultsUsed,
 }
 
@@ -93,7 +93,7 @@ pub fn plan(
     forecasts: &[SkuForecast],
     paths: &PathPlan,
     job: &Job,
-    before: &Before,
+    previous: &Previous,
     findings: &mut Findings,
 ) -> Planned {
     let facts = book.facts;
@@ -107,11 +107,13 @@ pub fn plan(
         .collect();
     let mut lines = Vec::new();
     let (mut places, mut exceptions, mut exits) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut terms, mut defaults) = (Vec::new(), DefaultsUsed::new());
     for part in parts {
         lines.extend(part.lines);
         places.extend(part.places);
         exceptions.extend(part.exceptions);
         exits.extend(part.exits);
+        terms.extend(part.terms);
         for (item, location, finding) in part.findings {
             let location_id = &facts.locations[location].location_id;
             findings.sku(&facts.items[item].item_id, location_id, finding);
@@ -119,11 +121,12 @@ pub fn plan(
         for (what, times) in part.used {
             let detail = format!("no {what}: the job's default was used");
             findings.count_many(Code::DefaultUsed, detail, times);
+            *defaults.entry(what).or_default() += times;
         }
     }
     book.odd_orders().into_iter().for_each(|finding| findings.night(finding));
     let limits = limits(facts, job);
-    let (lines, settlement, noted) = settle(lines, &limits, &before.previous, facts.business_date);
+    let (lines, settlement, noted) = settle(lines, &limits, previous, facts.business_date);
     for noted in noted {
         if noted.item_id.is_empty() {
             findings.night(noted.finding);
@@ -131,13 +134,17 @@ pub fn plan(
             findings.sku(&noted.item_id, &noted.location_id, noted.finding);
         }
     }
-    let mut lines = assemble(lines);
-    for (at, finding) in hold_lines(&mut lines, &job.gates) {
-        findings.sku(&lines[at].item_id, &lines[at].location_id, finding);
+    Planned {
+        lines: assemble(lines),
+        places,
+        exceptions,
+        exits,
+        held: Vec::new(),
+        terms,
+        defaults,
+        settlement,
+        items: items.len(),
     }
-    let held = hold_plan(&lines, &before.run_facts, &job.gates);
-    held.iter().for_each(|finding| findings.night(finding.clone()));
-    Planned { lines, places, exceptions, exits, held, settlement, items: items.len() }
 }
 
 /// The job's limits, and of the supplier table what the job says nothing of.
@@ -197,6 +204,7 @@ fn plan_items(
     for &item in items {
         let (supply, places, odd) = book.item(item, night, forecasts, paths, &mut part.used);
         let (plan, found) = plan_item_with(scratch, &supply, today, &config);
+        part.terms.extend(terms_of(&supply));
         let lines = plan.lines.iter().chain(&plan.candidates);
         part.lines.extend(lines.map(|line| line.reorder_line(&supply, today)));
         let findings = odd.into_iter().chain(found);
@@ -234,4 +242,21 @@ fn plan_items(
         }));
     }
     part
+}
+
+/// Every row of terms of an item, as gates compare them from night to night.
+fn terms_of(supply: &ItemSupply) -> Vec<(TermsKey, OrderTerms)> {
+    let places = supply.locations.iter();
+    let rows = places.flat_map(|place| place.terms.iter().map(move |terms| (place, terms)));
+    rows.map(|(place, terms)| {
+        let source = terms.source.and_then(|source| supply.locations.get(source));
+        let key = [
+            supply.item_id.clone(),
+            place.location_id.clone(),
+            terms.supplier_id.clone(),
+            source.map(|source| source.location_id.clone()).unwrap_or_default(),
+        ];
+        (key, OrderTerms::of(terms, &supply.unit))
+    })
+    .collect()
 }

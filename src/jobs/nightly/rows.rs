@@ -83,6 +83,8 @@ pub fn build(tonight: &Tonight, index: &Index, mut findings: Findings) -> (RunRo
         segments: segment_rows(tonight, &ids),
         kpis,
         scores: score_rows(tonight.forecast),
+        facts: Vec::new(),
+        terms: Vec::new(),
         memory: MemoryRows::default(),
         carried: Carried {
             rules: tonight.job.release.clone(),
@@ -198,14 +200,6 @@ fn forecast_rows(tonight: &Tonight, ids: &Ids) -> Vec<ForecastRow> {
         .collect()
 }
 
-/// What an override may say unseen: as much as the gates would let pass, and for an item without
-/// enough history as many times what the night says.
-fn cap_qty(line: &ReorderLine, job: &Job) -> Option<i64> {
-    let times = job.gates.max_times_largest_demand;
-    let of_the_night = (times * line.qty as f64).floor() as i64;
-    quantity_cap(line, &job.gates).or((times > 0.0).then_some(of_the_night))
-}
-
 fn line_row(line: &ReorderLine, job: &Job) -> LineRow {
     LineRow {
         line_key: line.line_key.clone(),
@@ -227,7 +221,7 @@ fn line_row(line: &ReorderLine, job: &Job) -> LineRow {
         expected_value_minor: line.expected_value_minor,
         reason: json!({ "steps": line.reason }).to_string(),
         held_because: line.held_because.map(|code| code.as_str().to_owned()).unwrap_or_default(),
-        cap_qty: cap_qty(line, job),
+        cap_qty: quantity_cap(line, &job.gates),
     }
 }
 

@@ -30,12 +30,15 @@ pub struct Item {
     pub role: String,
     pub resaleable_share: Option<f64>,
     pub return_delay_days: u32,
+    /// Base units.
+    pub max_order_qty: Option<i64>,
 }
 
 pub async fn items(db: &mut Db) -> anyhow::Result<Vec<Item>> {
     let sql = "SELECT item_id, category, base_uom, qty_decimals, unit_cost_minor, unit_price_minor, \
                currency, shelf_life_days, launched_on, status, weight_g, volume_ml, issue, shortage, \
-               fill_target, supersedes_item_id, role, resaleable_share, return_delay_days \
+               fill_target, supersedes_item_id, role, resaleable_share, return_delay_days, \
+               max_order_qty \
                FROM item ORDER BY item_id";
     rows(db, sql, &[], |row| {
         Ok(Item {
@@ -58,6 +61,7 @@ pub async fn items(db: &mut Db) -> anyhow::Result<Vec<Item>> {
             role: row.try_get("role")?,
             resaleable_share: row.try_get("resaleable_share")?,
             return_delay_days: row.try_get("return_delay_days")?,
+            max_order_qty: row.try_get("max_order_qty")?,
         })
     })
     .await

@@ -174,7 +174,9 @@ pub async fn orders_of(
 }
 
 fn order(row: &Row, business_date: Day) -> anyhow::Result<Order> {
-    let received_on = optional_day(row, "received_on")?.filter(|day| *day < business_date);
+    let received_on = optional_day(row, "received_on")?;
+    let received_later = received_on.is_some_and(|day| day >= business_date);
+    let received_on = received_on.filter(|_| !received_later);
     let state = row.text("state")?;
     Ok(Order {
         po_id: row.try_get("po_id")?,
@@ -187,7 +189,8 @@ fn order(row: &Row, business_date: Day) -> anyhow::Result<Order> {
         expected_on: optional_day(row, "expected_on")?,
         received_on,
         qty: row.try_get("qty")?,
-        received_qty: row.try_get("received_qty")?,
+        // What came since was on its way then. A day that is run again must not order it anew.
+        received_qty: if received_later { 0 } else { row.try_get("received_qty")? },
         unit_cost_minor: row.try_get("unit_cost_minor")?,
         cancelled: state == "cancelled",
         released_line_key: row.try_get("released_line_key")?,

@@ -1,6 +1,7 @@
 //! Publishing a run: every row in one transaction, or none.
 
 mod advice;
+mod gates;
 mod rows;
 
 use std::collections::BTreeMap;
@@ -19,12 +20,14 @@ use crate::config::{Actor, clock, faults};
 
 pub use rows::{
     FindingRow, ForecastRow, ForecastSeriesRow, KpiRow, LineRow, OrderExceptionRow, PlanLimitRow,
-    ProductionRow, ProjectionRow, RunRow, RunRows, ScoreRow, SegmentRow, StockExitRow,
+    PlannedTermsRow, ProductionRow, ProjectionRow, RunFactRow, RunRow, RunRows, ScoreRow,
+    SegmentRow, StockExitRow,
 };
 
 /// Tables that hold rows of a run; each has a `run_id`.
-pub const RUN_TABLES: [&str; 15] = [
+pub const RUN_TABLES: [&str; 16] = [
     "run",
+    "run_fact",
     "run_release",
     "effect",
     "order_exception",
@@ -133,6 +136,7 @@ async fn write(db: &mut Db, rows: &RunRows) -> anyhow::Result<()> {
     advice::write(db, &run_id, rows).await?;
     write_findings(db, &run_id, rows).await?;
     write_measures(db, &run_id, rows).await?;
+    gates::write(db, &run_id, rows).await?;
     memory::write(db, &rows.run.job, &rows.run.business_date, &rows.memory).await?;
     checkpoint::forget(db, &rows.run.job, &rows.run.business_date).await?;
     write_run(db, &run_id, &rows.run, &plan_digest(rows)).await

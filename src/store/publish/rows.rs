@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use granary_models::backtest::panel::EffectRow;
+use granary_models::plan::gates::OrderTerms;
 
+use crate::store::gates::TermsKey;
 use crate::store::memory::MemoryRows;
 use crate::store::release::settle::Carried;
 
@@ -24,6 +26,9 @@ pub struct RunRows {
     pub segments: Vec<SegmentRow>,
     pub kpis: Vec<KpiRow>,
     pub scores: Vec<ScoreRow>,
+    pub facts: Vec<RunFactRow>,
+    /// Terms that no plan before was made on.
+    pub terms: Vec<PlannedTermsRow>,
     /// What later nights go on with.
     pub memory: MemoryRows,
     /// What was released before, as far as the night has a say in it.
@@ -194,4 +199,19 @@ pub struct PlanLimitRow {
     pub wanted: f64,
     pub used: f64,
     pub price: f64,
+}
+
+/// A figure that the next run is compared with.
+pub struct RunFactRow {
+    /// `input`, `default`, `value` or `count`.
+    pub kind: &'static str,
+    pub name: String,
+    pub value: i64,
+}
+
+pub struct PlannedTermsRow {
+    pub key: TermsKey,
+    pub terms: OrderTerms,
+    /// The change holds its lines.
+    pub held: bool,
 }

@@ -6,8 +6,8 @@
 
 pub mod advice;
 pub mod effects;
-pub mod jobs;
 pub mod history;
+pub mod jobs;
 pub mod lines;
 pub mod runs;
 pub mod series;

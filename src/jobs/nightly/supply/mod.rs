@@ -16,6 +16,7 @@ use granary_models::policy::projection::{Issue, Shortage};
 use granary_models::policy::unit::QtyUnit;
 
 use super::facts::Facts;
+use super::gates::{by_neighbours, plain_daily};
 use super::panel::{Index, NightPanel, SeriesKey};
 use super::succession::Succession;
 use crate::config::Job;
@@ -164,6 +165,9 @@ impl<'a> SupplyBook<'a> {
                 "backordered" => Shortage::BackOrdered,
                 _ => self.job.policy.shortage(),
             },
+            max_order_qty: row
+                .max_order_qty
+                .map(|qty| qty.saturating_mul(10i64.pow(row.qty_decimals.min(6)))),
             target: row.fill_target.map(Target::Fill),
             issue: if row.issue == "lifo" { Issue::Lifo } else { Issue::Fifo },
             category: row.category.clone(),
@@ -185,6 +189,9 @@ impl<'a> SupplyBook<'a> {
             if let Some(i) = sold {
                 place.demand = Some(forecasts[i].paths(paths));
                 place.history = Some(night.panel.series(i));
+                let horizon_days = self.job.forecast.horizon_days;
+                place.plain_daily = Some(plain_daily(&forecasts[i], horizon_days));
+                place.by_neighbours = by_neighbours(&forecasts[i]);
                 self.assume_stock(key, &forecasts[i], &mut place, used);
                 if place.terms.is_empty() {
                     let (cost, currency) = (supply.unit_cost_minor, &supply.currency);
@@ -338,6 +345,6 @@ fn or_default(
     })
 }
 
-fn is_open(order: &inputs::Order) -> bool {
+pub fn is_open(order: &inputs::Order) -> bool {
     !order.cancelled && order.received_on.is_none() && order.qty > order.received_qty
 }

@@ -283,7 +283,7 @@ fn median(mut values: Vec<u64>) -> f64 {
     values.sort_unstable();
     let middle = values.len() / 2;
     let upper = values[middle] as f64;
-    if values.len() % 2 == 0 { (values[middle - 1] as f64 + upper) / 2.0 } else { upper }
+    if values.len().is_multiple_of(2) { (values[middle - 1] as f64 + upper) / 2.0 } else { upper }
 }
 
 fn fact_rows(facts: &RunFacts, lines: &[ReorderLine]) -> Vec<RunFactRow> {

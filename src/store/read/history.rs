@@ -60,3 +60,28 @@ pub async fn of_place(
     .fetch_all(db)
     .await
 }
+
+/// A line that went out and that the plan of its date does not have any more.
+#[derive(Clone, Debug, PartialEq, Serialize, FromRow)]
+pub struct Gone {
+    pub line_key: String,
+    pub revision: i64,
+    pub item_id: String,
+    pub location_id: String,
+    pub order_qty: i64,
+    pub order_uom: String,
+    pub value_minor: i64,
+    pub currency: String,
+}
+
+/// Lines whose cancellation waits for somebody's approval.
+pub async fn gone(db: &mut Db, run: &Run) -> sqlx::Result<Vec<Gone>> {
+    db::query_as(
+        "SELECT line_key, revision, item_id, location_id, order_qty, order_uom, value_minor, currency \
+         FROM v_release_gone WHERE job = $1 AND business_date = $2 ORDER BY line_key",
+    )
+    .bind(&run.job)
+    .bind(&run.business_date)
+    .fetch_all(db)
+    .await
+}

@@ -192,12 +192,6 @@ SELECT l.release_id, l.line_key, l.revision, l.revises, l.change, l.state, l.job
 FROM released_line l
 WHERE l.state IN ('released', 'confirmed');
 
--- What went out of the current plan's date and is planned no more: each the proposal of a cancellation.
-CREATE VIEW v_release_gone AS
-SELECT l.*
-FROM v_reorder_in_force l JOIN v_run_current r ON r.job = l.job AND r.business_date = l.business_date
-WHERE l.qty > 0 AND NOT EXISTS (SELECT 1 FROM reorder_line p WHERE p.run_id = r.run_id AND p.line_key = l.line_key);
-
 -- What a purchasing system has to do: released, not acknowledged by anybody, and not stopped by a switch. Read it in order
 -- of release_id, line_key. A line leaves the view when it is acknowledged, never because it was read.
 CREATE VIEW v_reorder_released AS

@@ -77,8 +77,12 @@ pub struct Gone {
 /// Lines whose cancellation waits for somebody's approval.
 pub async fn gone(db: &mut Db, run: &Run) -> sqlx::Result<Vec<Gone>> {
     db::query_as(
-        "SELECT line_key, revision, item_id, location_id, order_qty, order_uom, value_minor, currency \
-         FROM v_release_gone WHERE job = $1 AND business_date = $2 ORDER BY line_key",
+        "SELECT l.line_key, l.revision, l.item_id, l.location_id, l.order_qty, l.order_uom, \
+         l.value_minor, l.currency FROM v_reorder_in_force l \
+         JOIN v_run_current r ON r.job = l.job AND r.business_date = l.business_date \
+         WHERE l.job = $1 AND l.business_date = $2 AND l.qty > 0 \
+         AND NOT EXISTS (SELECT 1 FROM reorder_line p \
+           WHERE p.run_id = r.run_id AND p.line_key = l.line_key) ORDER BY l.line_key",
     )
     .bind(&run.job)
     .bind(&run.business_date)

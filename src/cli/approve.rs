@@ -20,7 +20,7 @@ pub struct ApproveArgs {
     /// With --all: only lines to this location.
     #[arg(long, requires = "all", value_name = "ID")]
     location: Option<String>,
-    /// Why; needed to withdraw.
+    /// Why; needed to lift a gate and to withdraw.
     #[arg(long, default_value = "", value_name = "TEXT")]
     reason: String,
     /// Take your approval back.

@@ -10,6 +10,7 @@ use super::text::{self, Align, Style, Table};
 use crate::config::Exit;
 use crate::export::format;
 use crate::store::read::advice::{self, OrderException, PlanLimit, StockExit};
+use crate::store::read::history::{self, Gone};
 use crate::store::read::lines::{self, FindingGroup, Line, LineQuery, Production, Total};
 use crate::store::read::runs::{self, Kpi, Run};
 
@@ -50,6 +51,8 @@ struct Report {
     order_exceptions: Vec<OrderException>,
     stock_exits: Vec<StockExit>,
     limits: Vec<PlanLimit>,
+    /// Released lines that the plan does not have any more: cancellations to approve.
+    gone: Vec<Gone>,
     lines_matching: i64,
     lines_shown: usize,
     lines: Vec<Line>,
@@ -76,6 +79,7 @@ pub async fn run(global: &Global, args: PlanArgs) -> anyhow::Result<Exit> {
         order_exceptions: advice::exceptions(&mut db, &run.run_id, None).await?,
         stock_exits: advice::exits(&mut db, &run.run_id, None).await?,
         limits: advice::limits(&mut db, &run.run_id).await?,
+        gone: history::gone(&mut db, &run).await?,
         lines_matching: lines::count_lines(&mut db, &query).await?,
         lines_shown: shown.len(),
         lines: shown,
@@ -117,6 +121,7 @@ fn render(report: &Report, style: Style) -> Result<String, std::fmt::Error> {
     render_exceptions(&mut out, report, style)?;
     render_advice(&mut out, report, style)?;
     render_production(&mut out, &report.production, style)?;
+    render_gone(&mut out, &report.gone, style)?;
     render_lines(&mut out, &report.lines, style)?;
     Ok(out)
 }
@@ -268,6 +273,21 @@ fn render_production(out: &mut String, made: &[Production], style: Style) -> std
     writeln!(out, "{}", table.render(style, 2))
 }
 
+fn render_gone(out: &mut String, gone: &[Gone], style: Style) -> std::fmt::Result {
+    const SHOWN: usize = 5;
+    if gone.is_empty() {
+        return Ok(());
+    }
+    let title = format!("Released and planned no more: {}; approve to cancel", gone.len());
+    writeln!(out, "{}", style.warn(&title))?;
+    for line in gone.iter().take(SHOWN) {
+        let worth = format::money(line.value_minor, &line.currency);
+        writeln!(out, "  {}  {worth}", text::plain(&line.line_key))?;
+    }
+    out.push('\n');
+    Ok(())
+}
+
 fn render_lines(out: &mut String, shown: &[Line], style: Style) -> std::fmt::Result {
     if shown.is_empty() {
         return Ok(());
@@ -287,11 +307,13 @@ fn render_lines(out: &mut String, shown: &[Line], style: Style) -> std::fmt::Res
         ("short on", Align::Left, 10),
     ]);
     for line in shown {
-        let state = if line.held_because.is_empty() {
-            line.state.clone()
-        } else {
-            format!("{}: {}", line.state, line.held_because)
-        };
+        let mut state = line.state.clone();
+        if line.state == "held" {
+            state = format!("{state}: {}", line.held_because);
+        }
+        if let Some(revision) = line.revises {
+            state = format!("{state}, revises {revision}");
+        }
         let from =
             if line.supplier_id.is_empty() { &line.source_location_id } else { &line.supplier_id };
         table.row(vec![

@@ -17,6 +17,7 @@ use crate::jobs::due;
 use crate::store::db::Db;
 use crate::store::read::advice;
 use crate::store::read::jobs as job_books;
+use crate::store::read::history;
 use crate::store::read::lines::{self, LineQuery, Sort, Total};
 use crate::store::read::runs::{self, Run};
 use crate::store::read::sku::{self, Sku};
@@ -176,6 +177,7 @@ pub async fn plan(
             order_exceptions => advice::exceptions(&mut db, &run.run_id, None).await?,
             stock_exits => advice::exits(&mut db, &run.run_id, None).await?,
             limits => advice::limits(&mut db, &run.run_id).await?,
+            gone => history::gone(&mut db, &run).await?,
             advice_shown => ADVICE_SHOWN,
             current => runs::newest_per_job(&mut db).await?,
             held_run => runs::held_beside(&mut db, &run).await?,

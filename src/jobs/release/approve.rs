@@ -16,7 +16,8 @@ use crate::store::release::words::{NewApproval, Words, insert_approval};
 /// again changes nothing. A line that the plan no longer has is approved as a cancellation.
 ///
 /// # Errors
-/// When there is nothing to approve, or the offer is the actor's own and too large for that.
+/// When there is nothing to approve, the offer is the actor's own and too large for that, or a gate is
+/// lifted without a reason.
 pub async fn approve(store: &Store, by: &By, line_key: &str, reason: &str) -> anyhow::Result<Said> {
     let mut db = store.write().await?;
     let mut subject = Subject::find(&mut db, by, line_key).await?;
@@ -25,6 +26,9 @@ pub async fn approve(store: &Store, by: &By, line_key: &str, reason: &str) -> an
         return Err(subject.nothing_to_say(judgement.wanted).into());
     };
     refuse_own(by, &judgement)?;
+    if !offer.held_because.is_empty() {
+        checked_text("reason for lifting a gate", reason)?;
+    }
     judgement.state.after(LineEvent::Approve)?;
     if !speaks_already(&subject.words, by, line_key, offer) {
         let new = NewApproval {

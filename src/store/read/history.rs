@@ -60,3 +60,32 @@ pub async fn of_place(
     .fetch_all(db)
     .await
 }
+
+/// A line that went out and that the plan of its date does not have any more.
+#[derive(Clone, Debug, PartialEq, Serialize, FromRow)]
+pub struct Gone {
+    pub line_key: String,
+    pub revision: i64,
+    pub item_id: String,
+    pub location_id: String,
+    pub order_qty: i64,
+    pub order_uom: String,
+    pub value_minor: i64,
+    pub currency: String,
+}
+
+/// Lines whose cancellation waits for somebody's approval.
+pub async fn gone(db: &mut Db, run: &Run) -> sqlx::Result<Vec<Gone>> {
+    db::query_as(
+        "SELECT l.line_key, l.revision, l.item_id, l.location_id, l.order_qty, l.order_uom, \
+         l.value_minor, l.currency FROM v_reorder_in_force l \
+         JOIN v_run_current r ON r.job = l.job AND r.business_date = l.business_date \
+         WHERE l.job = $1 AND l.business_date = $2 AND l.qty > 0 \
+         AND NOT EXISTS (SELECT 1 FROM reorder_line p \
+           WHERE p.run_id = r.run_id AND p.line_key = l.line_key) ORDER BY l.line_key",
+    )
+    .bind(&run.job)
+    .bind(&run.business_date)
+    .fetch_all(db)
+    .await
+}

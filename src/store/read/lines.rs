@@ -39,6 +39,8 @@ pub struct Line {
     pub need_on: String,
     pub priority: i64,
     pub expected_value_minor: i64,
+    /// The released revision that it changes, or changed.
+    pub revises: Option<i64>,
 }
 
 /// One step from need to final quantity.
@@ -254,7 +256,7 @@ pub async fn lines(db: &mut Db, wanted: &LineQuery) -> sqlx::Result<Vec<Line>> {
          l.supplier_id, coalesce(s.name, '') AS supplier_name, l.source_location_id, l.qty, \
          coalesce(i.qty_decimals, 0) AS qty_decimals, coalesce(i.base_uom, 'each') AS base_uom, \
          l.order_qty, l.order_uom, l.unit_cost_minor, l.currency, l.order_on, l.expected_on, \
-         l.need_on, l.priority, l.expected_value_minor, ",
+         l.need_on, l.priority, l.expected_value_minor, l.revises, ",
     );
     query.push(&value_minor()).push(" AS value_minor").push(JOINS);
     wanted.push_conditions(&mut query);

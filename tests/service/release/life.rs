@@ -28,6 +28,9 @@ async fn a_line_goes_from_proposal_to_received() {
         assert_eq!((said.state.as_str(), said.exit()), ("approved", Exit::Ok));
         desk.approve("anna", &tea).await.expect("the same again");
         assert_eq!(desk.one("SELECT count(*) FROM approval").await, "1");
+        let key = oil.key(desk.date);
+        let silent = release::approve(&desk.store, &desk.by("anna"), &key, " ").await;
+        refused(silent, "the reason for lifting a gate is empty");
         desk.approve("anna", &oil).await.expect("the gate is lifted");
 
         let wish = Wish { job: JOB.to_owned(), dry_run: true, ..Wish::default() };

@@ -68,6 +68,12 @@ async fn a_line_that_is_gone_is_a_cancellation_to_approve() {
         again(&desk, &tea, &[line("rice", 10)]).await;
         assert_eq!(desk.plan().await, ["rice proposed 10 0"]);
         assert_eq!(desk.out().await, ["tea 1 order 24 released"], "a re-run touches nothing of it");
+        let run = desk.run().await;
+        let mut db = desk.store.snapshot().await.expect("a snapshot");
+        let gone = granary::store::read::history::gone(&mut db, &run).await.expect("what is gone");
+        drop(db);
+        assert_eq!(gone.len(), 1, "{gone:?}");
+        assert_eq!((gone[0].item_id.as_str(), gone[0].order_qty), ("tea", 2));
         let left = desk.release().await.left;
         let detail = &left.iter().find(|left| left.line_key.contains("tea")).expect("tea").detail;
         assert!(detail.contains("cancellation waits for an approval"), "{detail}");

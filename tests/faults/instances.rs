@@ -12,6 +12,7 @@ mod support;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use granary::store::Store;
@@ -44,7 +45,8 @@ struct Original {
 impl Original {
     async fn make(postgres: Option<&'static Server>, today: Day) -> Original {
         let folder = tempfile::tempdir().expect("a folder");
-        let name = "clock_original".to_owned();
+        static NUMBER: AtomicU32 = AtomicU32::new(1);
+        let name = format!("clock_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
         let address = match postgres {
             Some(server) => server.create(&name).await,
             None => folder.path().join("original.db").display().to_string(),
@@ -73,7 +75,7 @@ impl Original {
     /// The address of a fresh copy.
     async fn copy(&mut self) -> String {
         self.copies += 1;
-        let copy = format!("clock_{}", self.copies);
+        let copy = format!("{}_{}", self.name, self.copies);
         let Some(server) = self.postgres else {
             let path = self.folder.path().join(format!("{copy}.db"));
             std::fs::copy(self.folder.path().join("original.db"), &path).expect("a copy");

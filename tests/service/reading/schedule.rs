@@ -162,39 +162,40 @@ async fn events(store: &Store) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_to_do_is_read_from_rows() {
-    let store = fixture::empty().await.store;
+    let fixture = fixture::empty().await;
+    let store = &fixture.store;
     let job = job("catch_up_days = 2\n");
     // 08:00 in Shanghai on the twentieth.
     let now = "2035-10-20T00:00:00Z";
-    let seen = look(&store, &job, now).await;
+    let seen = look(store, &job, now).await;
     assert_eq!(
         seen.start,
         Some(day("2035-10-20")),
         "the dates before the first run were not missed"
     );
     assert_eq!(seen.unnoted.len(), 1);
-    publish(&store, &job, "2035-10-18").await;
-    assert_eq!(look(&store, &job, now).await.unnoted.len(), 2, "now they were");
-    publish(&store, &job, "2035-10-20").await;
-    assert_eq!(look(&store, &job, now).await.start, Some(day("2035-10-19")), "done once");
-    fail(&store, &job, "2035-10-19", "failed").await;
-    assert_eq!(look(&store, &job, now).await.start, Some(day("2035-10-19")), "again, in time");
+    publish(store, &job, "2035-10-18").await;
+    assert_eq!(look(store, &job, now).await.unnoted.len(), 2, "now they were");
+    publish(store, &job, "2035-10-20").await;
+    assert_eq!(look(store, &job, now).await.start, Some(day("2035-10-19")), "done once");
+    fail(store, &job, "2035-10-19", "failed").await;
+    assert_eq!(look(store, &job, now).await.start, Some(day("2035-10-19")), "again, in time");
     let tomorrow = "2035-10-22T00:00:00Z";
-    assert_eq!(look(&store, &job, tomorrow).await.missed, [day("2035-10-19")]);
-    let missed = look(&store, &job, tomorrow).await;
+    assert_eq!(look(store, &job, tomorrow).await.missed, [day("2035-10-19")]);
+    let missed = look(store, &job, tomorrow).await;
     store.note_dates(&job, &missed.unnoted, &missed.missed).await.expect("noted");
-    assert_eq!(state(&store, "2035-10-19").await, ("skipped".into(), 1));
-    assert_eq!(state(&store, "2035-10-22").await, ("waiting".into(), 0));
+    assert_eq!(state(store, "2035-10-19").await, ("skipped".into(), 1));
+    assert_eq!(state(store, "2035-10-22").await, ("waiting".into(), 0));
 
     store.pause_job("clock", "the test", "stocktaking").await.expect("paused");
-    let seen = look(&store, &job, tomorrow).await;
+    let seen = look(store, &job, tomorrow).await;
     assert_eq!(seen.start, None);
     assert!(seen.waits_for.expect("a reason").contains("stocktaking"));
     let by_clock = Asked::ByClock { due_at: None };
     let refused = store.begin_run(&job, day("2035-10-22"), by_clock).await.err().expect("refused");
     assert!(format!("{refused:#}").contains("stocktaking"), "{refused:#}");
     // By hand it may still run.
-    publish(&store, &job, "2035-10-22").await;
+    publish(store, &job, "2035-10-22").await;
     store.resume_job("clock", "the test").await.expect("resumed");
     let again = store.begin_run(&job, day("2035-10-22"), by_clock).await.err().expect("refused");
     let refused = again.downcast_ref::<Refused>().expect("a refusal");
@@ -204,21 +205,22 @@ async fn what_is_to_do_is_read_from_rows() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failure_leaves_a_published_date_as_it_is() {
-    let store = fixture::empty().await.store;
+    let fixture = fixture::empty().await;
+    let store = &fixture.store;
     let job = job("retry = { max = 1 }\n");
-    publish(&store, &job, "2035-10-20").await;
+    publish(store, &job, "2035-10-20").await;
     for outcome in ["failed", "stale"] {
-        fail(&store, &job, "2035-10-20", outcome).await;
-        assert_eq!(state(&store, "2035-10-20").await, ("published".into(), 0));
+        fail(store, &job, "2035-10-20", outcome).await;
+        assert_eq!(state(store, "2035-10-20").await, ("published".into(), 0));
     }
     for (tries, wanted) in [(1, "failed"), (2, "gave_up"), (2, "gave_up")] {
-        fail(&store, &job, "2035-10-21", "failed").await;
-        assert_eq!(state(&store, "2035-10-21").await, (wanted.into(), tries));
+        fail(store, &job, "2035-10-21", "failed").await;
+        assert_eq!(state(store, "2035-10-21").await, (wanted.into(), tries));
     }
-    fail(&store, &job, "2035-10-22", "stale").await;
-    assert_eq!(state(&store, "2035-10-22").await, ("stale".into(), 0), "late data is no failure");
+    fail(store, &job, "2035-10-22", "stale").await;
+    assert_eq!(state(store, "2035-10-22").await, ("stale".into(), 0), "late data is no failure");
     assert_eq!(
-        events(&store).await,
+        events(store).await,
         [
             "begun",
             "published",
@@ -241,7 +243,8 @@ async fn a_failure_leaves_a_published_date_as_it_is() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_writer_that_lost_its_lease_writes_nothing() {
-    let store = fixture::empty().await.store;
+    let fixture = fixture::empty().await;
+    let store = &fixture.store;
     let job = job("overlap = \"replace\"\n");
     let by_clock = Asked::ByClock { due_at: Some(at("2035-10-19T17:00:00Z")) };
     let old = store.begin_run(&job, day("2035-10-20"), by_clock).await.expect("a lease");
@@ -253,17 +256,17 @@ async fn a_writer_that_lost_its_lease_writes_nothing() {
     let fenced = fenced.expect_err("the old one is fenced");
     assert_eq!(fenced.downcast_ref::<Refused>().expect("a refusal").exit, Exit::LockHeld);
     old.end("failed", "fenced", &BTreeMap::new()).await.expect("the end");
-    assert_eq!(state(&store, "2035-10-20").await.0, "skipped");
+    assert_eq!(state(store, "2035-10-20").await.0, "skipped");
     store.publish(new.attempt_id(), &plan(&job, day("2035-10-21"))).await.expect("published");
     new.end("published", "", &BTreeMap::new()).await.expect("the end");
-    assert_eq!(state(&store, "2035-10-21").await.0, "published");
+    assert_eq!(state(store, "2035-10-21").await.0, "published");
 
     let cancelled = store.begin_run(&job, day("2035-10-22"), by_clock).await.expect("a lease");
     store.cancel_run("clock", None, "the test", "why not").await.expect("cancelled");
     let fenced = store.publish(cancelled.attempt_id(), &plan(&job, day("2035-10-22"))).await;
     assert!(fenced.is_err());
     drop(cancelled);
-    assert_eq!(state(&store, "2035-10-22").await.0, "cancelled");
+    assert_eq!(state(store, "2035-10-22").await.0, "cancelled");
     let nothing = store.cancel_run("clock", None, "the test", "").await.expect_err("nothing");
     assert_eq!(nothing.downcast_ref::<Refused>().expect("a refusal").exit, Exit::Usage);
     let runs: i64 = db::query_scalar("SELECT count(*) FROM run")
@@ -275,27 +278,29 @@ async fn a_writer_that_lost_its_lease_writes_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_never_began_counts_as_a_failure_once() {
-    let store = fixture::empty().await.store;
+    let fixture = fixture::empty().await;
+    let store = &fixture.store;
     let job = job("");
     let date = day("2035-10-20");
     let how = BrokeOff::Failed("the run cannot be started".to_owned());
     store.close_run(&job, date, None, &how).await.expect("closed");
-    assert_eq!(state(&store, "2035-10-20").await, ("failed".into(), 1));
+    assert_eq!(state(store, "2035-10-20").await, ("failed".into(), 1));
     // Its own word goes before ours.
-    fail(&store, &job, "2035-10-20", "failed").await;
+    fail(store, &job, "2035-10-20", "failed").await;
     store.close_run(&job, date, None, &how).await.expect("closed");
-    assert_eq!(state(&store, "2035-10-20").await, ("failed".into(), 2));
+    assert_eq!(state(store, "2035-10-20").await, ("failed".into(), 2));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backfill_takes_what_has_no_plan_in_order() {
-    let store = fixture::empty().await.store;
+    let fixture = fixture::empty().await;
+    let store = &fixture.store;
     let mut job = job("");
-    publish(&store, &job, "2035-10-19").await;
-    fail(&store, &job, "2035-10-20", "failed").await;
+    publish(store, &job, "2035-10-19").await;
+    fail(store, &job, "2035-10-20", "failed").await;
     let (from, to) = (day("2035-10-18"), day("2035-10-20"));
     for (again, wanted) in [(false, [true, false, true]), (true, [true, true, true])] {
-        let steps = backfill::plan(&store, &job, from, to, again).await.expect("a plan");
+        let steps = backfill::plan(store, &job, from, to, again).await.expect("a plan");
         let to_run: Vec<bool> = steps.iter().map(|step| step.to_run).collect();
         assert_eq!(to_run, wanted);
         assert_eq!(steps[0].business_date, from);
@@ -303,9 +308,9 @@ async fn a_backfill_takes_what_has_no_plan_in_order() {
         assert_eq!(why, ["no run yet", "published", "failed: as asked"]);
     }
     job.schedule.as_mut().expect("a schedule").cron = "0 0 1 * * MON".to_owned();
-    let steps = backfill::plan(&store, &job, day("2035-10-21"), day("2035-10-23"), true).await;
+    let steps = backfill::plan(store, &job, day("2035-10-21"), day("2035-10-23"), true).await;
     let to_run: Vec<bool> = steps.expect("a plan").iter().map(|step| step.to_run).collect();
     assert_eq!(to_run, [false, true, false], "the twenty-second is a Monday");
-    let backwards = backfill::plan(&store, &job, to, from, false).await.expect_err("backwards");
+    let backwards = backfill::plan(store, &job, to, from, false).await.expect_err("backwards");
     assert!(format!("{backwards}").contains("are -2 days, should be in 0..=3660"), "{backwards}");
 }

@@ -23,7 +23,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use granary::config::Job;
-use granary::jobs::due::Timetable;
+use granary::jobs::timetable::Timetable;
 use granary::sources::query::sql::{Dialect, Parameter, ParameterKind, translate};
 use granary::sources::{Input, Limits, Map};
 use granary_models::calendar::Day;

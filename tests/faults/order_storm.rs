@@ -16,7 +16,7 @@ use std::path::Path;
 
 use granary::config::Job;
 use granary::jobs::nightly::{self, RunOptions, RunOutcome};
-use granary::store::Store;
+use granary::store::{Store, db};
 use granary_models::calendar::Day;
 use granary_models::plan::gates::GateLimits;
 use retailer::{Offer, Retailer, import};
@@ -39,12 +39,12 @@ struct Line {
 }
 
 async fn lines_of(store: &Store, run_id: &str) -> Vec<Line> {
-    let rows: Vec<(String, String, String, String, String, i64, i64)> = sqlx::query_as(
+    let rows: Vec<(String, String, String, String, String, i64, i64)> = db::query_as(
         "SELECT line_key, item_id, location_id, supplier_id, state, qty, unit_cost_minor \
          FROM reorder_line WHERE run_id = $1 ORDER BY line_key",
     )
     .bind(run_id)
-    .fetch_all(&store.reader)
+    .fetch_all(&mut store.snapshot().await.expect("a snapshot"))
     .await
     .expect("the plan");
     rows.into_iter()
@@ -56,12 +56,12 @@ async fn lines_of(store: &Store, run_id: &str) -> Vec<Line> {
 }
 
 async fn execute(store: &Store, sql: &str) {
-    sqlx::query(AssertSqlSafe(sql.to_owned())).execute(&store.writer).await.expect("executed");
+    store.execute(db::query(AssertSqlSafe(sql.to_owned()))).await.expect("executed");
 }
 
 async fn count(store: &Store, sql: &str) -> i64 {
-    sqlx::query_scalar(AssertSqlSafe(sql.to_owned()))
-        .fetch_one(&store.reader)
+    db::query_scalar(AssertSqlSafe(sql.to_owned()))
+        .fetch_one(&mut store.snapshot().await.expect("a snapshot"))
         .await
         .expect("a count")
 }
@@ -72,14 +72,14 @@ async fn night(store: &Store, date: Day) -> RunOutcome {
 
 async fn night_with(store: &Store, date: Day, gates: GateLimits) -> RunOutcome {
     let job = Job { gates, ..Job::parse(JOB, "storm").expect("a job") };
-    let options = RunOptions { threads: 1, on_stage: &|_| {} };
+    let options = RunOptions { threads: 1, ..RunOptions::default() };
     nightly::run(store, &job, date, &options).await.expect("a night")
 }
 
 /// The run that readers see.
 async fn current(store: &Store) -> String {
-    sqlx::query_scalar("SELECT run_id FROM v_run_current")
-        .fetch_one(&store.reader)
+    db::query_scalar("SELECT run_id FROM v_run_current")
+        .fetch_one(&mut store.snapshot().await.expect("a snapshot"))
         .await
         .expect("a current run")
 }
@@ -87,14 +87,14 @@ async fn current(store: &Store) -> String {
 /// What is wrong with any of the runs, found in the database and not by the gates' own words.
 async fn violations(store: &Store, retailer: &Retailer, limits: &GateLimits) -> Vec<String> {
     let capped: BTreeMap<String, i64> =
-        sqlx::query_as("SELECT item_id, max_order_qty FROM item WHERE max_order_qty IS NOT NULL")
-            .fetch_all(&store.reader)
+        db::query_as("SELECT item_id, max_order_qty FROM item WHERE max_order_qty IS NOT NULL")
+            .fetch_all(&mut store.snapshot().await.expect("a snapshot"))
             .await
             .expect("caps")
             .into_iter()
             .collect();
-    let runs: Vec<String> = sqlx::query_scalar("SELECT run_id FROM run ORDER BY run_id")
-        .fetch_all(&store.reader)
+    let runs: Vec<String> = db::query_scalar("SELECT run_id FROM run ORDER BY run_id")
+        .fetch_all(&mut store.snapshot().await.expect("a snapshot"))
         .await
         .expect("runs");
     let current = current(store).await;
@@ -181,12 +181,12 @@ impl Trial<'_> {
         let outcome = night(store, self.retailer.date).await;
         assert_sound(store, &self.retailer, what).await;
         let lines = lines_of(store, &outcome.run_id).await;
-        let codes: BTreeSet<String> = sqlx::query_scalar::<_, String>(
+        let codes: BTreeSet<String> = db::query_scalar::<String>(
             "SELECT DISTINCT code FROM finding WHERE run_id = $1 AND severity <> 'info' \
              AND code LIKE 'gate%'",
         )
         .bind(&outcome.run_id)
-        .fetch_all(&store.reader)
+        .fetch_all(&mut store.snapshot().await.expect("a snapshot"))
         .await
         .expect("findings")
         .into_iter()
@@ -313,8 +313,8 @@ impl Trial<'_> {
                     + (SELECT sum(qty) FROM purchase_order)";
         let before = count(&store, sums).await;
         let plan = async || -> Vec<(String, String, i64)> {
-            sqlx::query_as("SELECT line_key, held_because, qty FROM reorder_line ORDER BY 1, 2")
-                .fetch_all(&store.reader)
+            db::query_as("SELECT line_key, held_because, qty FROM reorder_line ORDER BY 1, 2")
+                .fetch_all(&mut store.snapshot().await.expect("a snapshot"))
                 .await
                 .expect("lines")
         };

@@ -4,8 +4,9 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 
 use granary::config::faults::VARIABLE;
-use granary::config::{Exit, Refused};
+use granary::config::{Exit, Job, Refused};
 use granary::store::Store;
+use granary::store::attempt::Asked;
 use granary::store::checkpoint::Keep;
 use sqlx::Connection;
 
@@ -106,15 +107,22 @@ async fn an_overtaken_attempt_keeps_no_pieces_and_publishes_nothing() {
     let scene = Scene::prepare(8).await;
     let (_folder, db) = copy(&scene.base);
     let store = Store::open(&db).await.expect("a database");
-    let keep = async || Keep {
-        attempt_id: store.begin_attempt("refit", SECOND_NIGHT).await.expect("an attempt"),
-        job: "refit".to_owned(),
-        business_date: SECOND_NIGHT,
-        digest: "d".to_owned(),
+    let job = Job::find(scene.folder.path(), "refit").expect("the job");
+    // An attempt whose lease nobody lets go of; the next one takes it away.
+    let keep = async |date| {
+        execute(&db, "DELETE FROM job_lease").await;
+        let lease = store.begin_run(&job, date, Asked::ByHand).await.expect("an attempt");
+        let keep = Keep {
+            attempt_id: lease.attempt_id(),
+            job: "refit".to_owned(),
+            business_date: date,
+            digest: "d".to_owned(),
+        };
+        (keep, lease)
     };
-    let old = keep().await;
+    let (old, _old_lease) = keep(SECOND_NIGHT).await;
     store.save_checkpoint(&old, "trials", 3, b"made by the old").await.expect("kept");
-    let new = keep().await;
+    let (new, _new_lease) = keep(SECOND_NIGHT).await;
     let exit = |error: anyhow::Error| error.downcast_ref::<Refused>().map(|refused| refused.exit);
     let refused = store.save_checkpoint(&old, "trials", 4, b"late").await.expect_err("overtaken");
     assert_eq!(exit(refused), Some(Exit::LockHeld));
@@ -131,9 +139,7 @@ async fn an_overtaken_attempt_keeps_no_pieces_and_publishes_nothing() {
     assert_eq!(piece.as_deref(), Some(&b"made anew"[..]));
 
     // A later date of the same job forgets them.
-    let mut later = keep().await;
-    later.business_date = SECOND_NIGHT + 1;
-    later.attempt_id = store.begin_attempt("refit", SECOND_NIGHT + 1).await.expect("an attempt");
+    let (later, _later_lease) = keep(SECOND_NIGHT + 1).await;
     assert!(store.open_checkpoints(&later).await.expect("none").is_empty());
     assert_eq!(count(&db, "SELECT count(*) FROM run_checkpoint").await, 0);
 }
@@ -147,9 +153,7 @@ async fn a_night_that_is_overtaken_on_its_way_stops() {
     execute(
         &db,
         "CREATE TRIGGER overtake AFTER INSERT ON run_checkpoint \
-         WHEN NOT EXISTS (SELECT 1 FROM run_attempt WHERE process_id = 0) \
-         BEGIN INSERT INTO run_attempt (job, business_date, started_at, process_id) \
-         VALUES (NEW.job, NEW.business_date, NEW.saved_at, 0); END",
+         BEGIN UPDATE job_lease SET attempt_id = attempt_id + 1000 WHERE job = NEW.job; END",
     )
     .await;
     let status = scene.command(&db, REFIT).status().expect("a night");

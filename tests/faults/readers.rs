@@ -8,10 +8,13 @@ mod database;
 #[path = "../service/support/postgres.rs"]
 mod postgres;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use granary::config::Job;
+use granary::store::attempt::Asked;
 use granary::store::publish::{LineRow, RunRow, RunRows};
 use granary::web::{self, App};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -43,6 +46,7 @@ fn plan(version: i64) -> RunRows {
         expected_value_minor: 1,
         reason: "{}".to_owned(),
         held_because: String::new(),
+        cap_qty: None,
     };
     RunRows {
         run: RunRow {
@@ -86,10 +90,11 @@ fn one_version(answer: &serde_json::Value) -> i64 {
 async fn fifty_readers_never_see_parts_of_two_plans() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = database::open(&database::address(folder.path()).await).await;
-    let attempt = store
-        .begin_attempt("nightly", "2025-10-20".parse().expect("a date"))
-        .await
-        .expect("an attempt");
+    let job = Path::new(env!("CARGO_MANIFEST_DIR")).join("jobs");
+    let job = Job::find(&job, "nightly").expect("the shipped job");
+    let date = "2025-10-20".parse().expect("a date");
+    let lease = store.begin_run(&job, date, Asked::ByHand).await.expect("an attempt");
+    let attempt = lease.attempt_id();
     store.publish(attempt, &plan(1)).await.expect("published");
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let port = listener.local_addr().expect("bound").port();

@@ -146,7 +146,8 @@ fn a_pack_unit_or_cost_that_changed_holds() {
         base_uom: "kg".to_owned(),
         pack_uom: "case".to_owned(),
     };
-    let cases: [(&str, &dyn Fn(&mut OrderTerms), bool); 22] = [
+    type Change<'a> = (&'a str, &'a dyn Fn(&mut OrderTerms), bool);
+    let cases: [Change<'_>; 22] = [
         ("the same", &|_| {}, false),
         ("a pack a little smaller", &|terms| terms.multiple = 7, false),
         ("half the pack", &|terms| terms.multiple = 6, true),

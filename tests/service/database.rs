@@ -33,7 +33,7 @@ fn dialect(address: &str) -> Dialect {
 
 /// Rows of tables as they were when a version of the schema brought them, and what must be read of
 /// them today.
-const ROWS: [(i64, &str, &str, &str); 11] = [
+const ROWS: [(i64, &str, &str, &str); 13] = [
     (
         1,
         "INSERT INTO item (item_id, name, qty_decimals, shelf_life_days) \

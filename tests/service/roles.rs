@@ -169,7 +169,7 @@ async fn a_login_sees_its_locations_and_the_night_goes_on() {
     let job = Job::read(&case.join("in/job.toml")).expect("a job");
     let date = std::fs::read_to_string(case.join("in/date")).expect("a date");
     let date: Day = date.trim().parse().expect("a date");
-    let options = RunOptions { threads: 1, on_stage: &|_| {} };
+    let options = RunOptions { threads: 1, ..RunOptions::default() };
     nightly::run(&engine, &job, date, &options).await.expect("the engine's night");
 
     let places = "SELECT DISTINCT location_id FROM v_forecast_current ORDER BY 1";

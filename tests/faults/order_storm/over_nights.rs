@@ -6,7 +6,7 @@ use std::path::Path;
 
 use granary::config::Job;
 use granary::jobs::nightly::{self, RunOptions, RunOutcome};
-use granary::store::Store;
+use granary::store::{Store, db};
 use granary_models::calendar::Day;
 use granary_models::plan::gates::GateLimits;
 
@@ -31,7 +31,7 @@ async fn night(store: &Store, job: &str, date: Day, gates: GateLimits) -> RunOut
          stock_max_age_days = 9\n[forecast]\nhorizon_days = 14\n"
     );
     let job = Job { gates, ..Job::parse(&text, job).expect("a job") };
-    let options = RunOptions { threads: 1, on_stage: &|_| {} };
+    let options = RunOptions { threads: 1, ..RunOptions::default() };
     nightly::run(store, &job, date, &options).await.expect("a night")
 }
 
@@ -45,10 +45,10 @@ async fn held(store: &Store, run: &RunOutcome) -> (BTreeSet<String>, BTreeSet<St
 }
 
 async fn detail(store: &Store, run: &RunOutcome, code: &str) -> String {
-    sqlx::query_scalar("SELECT detail FROM finding WHERE run_id = $1 AND code = $2 LIMIT 1")
+    db::query_scalar("SELECT detail FROM finding WHERE run_id = $1 AND code = $2 LIMIT 1")
         .bind(&run.run_id)
         .bind(code)
-        .fetch_optional(&store.reader)
+        .fetch_optional(&mut store.snapshot().await.expect("a snapshot"))
         .await
         .expect("findings")
         .unwrap_or_default()
@@ -169,13 +169,13 @@ async fn books_that_do_not_balance_hold_whatever_the_limits() {
     let run = night(&store, "nightly", date, GateLimits::off()).await;
     assert_eq!(run.held_because, Vec::<String>::new());
 
-    let mut connection = store.writer.acquire().await.expect("the writer");
+    let mut connection = store.write().await.expect("the writer");
     for sql in [
         "PRAGMA ignore_check_constraints = ON",
         "UPDATE import_batch SET rows_read = rows_read + 7 WHERE kind = 'sales'",
         "PRAGMA ignore_check_constraints = OFF",
     ] {
-        sqlx::query(sql).execute(&mut *connection).await.expect(sql);
+        db::query(sql).execute(&mut connection).await.expect(sql);
     }
     drop(connection);
     let run = night(&store, "nightly", date, GateLimits::off()).await;
@@ -199,11 +199,11 @@ async fn inputs_that_shrink_hold() {
     assert_eq!(run.held_because, ["gate_input_shrunk"], "a re-run of the date sees it too");
     execute(&store, "DELETE FROM supply_terms WHERE item_id > 'I003'").await;
     let run = night(&store, "nightly", date + 1, limits).await;
-    let told: BTreeSet<String> = sqlx::query_scalar::<_, String>(
+    let told: BTreeSet<String> = db::query_scalar::<String>(
         "SELECT detail FROM finding WHERE run_id = $1 AND code = 'gate_input_shrunk'",
     )
     .bind(&run.run_id)
-    .fetch_all(&store.reader)
+    .fetch_all(&mut store.snapshot().await.expect("a snapshot"))
     .await
     .expect("findings")
     .into_iter()

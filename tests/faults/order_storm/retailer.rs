@@ -269,7 +269,7 @@ impl Retailer {
             let _ =
                 writeln!(stock, "{},{},{},{}", offer.item, offer.place, self.date, offer.on_hand);
         }
-        self.date = self.date + 1;
+        self.date += 1;
         (sales, stock, orders)
     }
 }

@@ -51,8 +51,7 @@ impl Scene {
                 .expect("the import runs");
             assert_eq!(report.refused, None, "{}", table.name);
         }
-        store.reader.close().await;
-        store.writer.close().await;
+        store.close().await;
         let mut scene = Scene { folder, base, before: String::new(), nights: Vec::new() };
         for job in JOBS {
             let date = FIRST_NIGHT.to_string();

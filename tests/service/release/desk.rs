@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
-use granary::config::{Actor, Role};
+use granary::config::{Actor, Job, Role};
 use granary::jobs::release::{self, Amend, Asked, By, ReleaseReport, Said, Told, Wish};
+use granary::store::attempt;
 use granary::store::db::{self, Dialect};
 use granary::store::publish::{LineRow, RunRow, RunRows};
 use granary::store::release::settle::Carried;
@@ -173,8 +174,12 @@ impl Desk {
             carried,
             ..RunRows::default()
         };
-        let attempt = self.store.begin_attempt(job, self.date).await.expect("an attempt");
-        self.store.publish(attempt, &rows).await.expect("a published plan");
+        let toml = format!("name = \"{job}\"\nkind = \"nightly\"\n");
+        let job = Job::parse(&toml, job).expect("a job");
+        let lease =
+            self.store.begin_run(&job, self.date, attempt::Asked::ByHand).await.expect("a lease");
+        self.store.publish(lease.attempt_id(), &rows).await.expect("a published plan");
+        lease.end("published", "", &BTreeMap::new()).await.expect("an end");
     }
 
     pub fn by(&self, name: &str) -> By {

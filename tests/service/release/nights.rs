@@ -30,7 +30,7 @@ fn auto() -> Job {
 }
 
 async fn night(shop: &Shop, job: &Job, date: Day) -> RunOutcome {
-    let options = RunOptions { threads: 0, on_stage: &|_| {} };
+    let options = RunOptions { threads: 0, ..RunOptions::default() };
     nightly::run(&shop.store, job, date, &options).await.expect("a night")
 }
 
@@ -60,7 +60,7 @@ async fn four_nights_order_once_what_one_night_needs() {
     job.freshness.stock_max_age_days = 20;
     job.gates.max_run_value_change = 0.0;
     let date: Day = "2025-03-03".parse().expect("a date");
-    let options = RunOptions { threads: 1, on_stage: &|_| {} };
+    let options = RunOptions { threads: 1, ..RunOptions::default() };
     let planned = async |store: &Store, job: &Job, date: Day| -> i64 {
         nightly::run(store, job, date, &options).await.expect("a night");
         db::query_scalar("SELECT CAST(coalesce(sum(qty), 0) AS BIGINT) FROM v_plan_current")

@@ -165,7 +165,7 @@ async fn one_order_stands_for_one_line_and_a_revision_may_lag_behind() {
         assert_eq!(counted(&desk, 1).await.0, Vec::<i64>::new());
         // Another line of as many, of the next day, is not the same order's.
         let mut next = desk;
-        next.date = next.date + 1;
+        next.date += 1;
         next.publish(std::slice::from_ref(&tea)).await;
         next.approve("anna", &tea).await.expect("approved");
         next.release().await;

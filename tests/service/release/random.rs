@@ -118,7 +118,7 @@ async fn released(desk: &Desk) -> BTreeMap<String, (Vec<String>, LineState)> {
 
 async fn story(acts: &[Act]) -> Result<usize, TestCaseError> {
     let mut desk = Desk::on(Dialect::Sqlite).await;
-    desk.rules.auto = acts.len() % 2 == 0;
+    desk.rules.auto = acts.len().is_multiple_of(2);
     let mut before: BTreeMap<String, (Vec<String>, LineState)> = BTreeMap::new();
     for (n, act) in acts.iter().enumerate() {
         if let Err(error) = carry_out(&mut desk, act).await {

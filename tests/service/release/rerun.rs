@@ -169,7 +169,7 @@ async fn a_later_night_closes_what_is_done() {
             revision: 1,
             because: "received as order PO-1".to_owned(),
         };
-        desk.date = desk.date + 9;
+        desk.date += 9;
         for _ in 0..2 {
             let carried = Carried { rules: desk.rules.clone(), closings: vec![closing.clone()] };
             desk.publish_as(JOB, "", &[line("rice", 10)], carried).await;

@@ -71,10 +71,10 @@ fn a_wrong_password_is_told_without_it() {
     let said = check(&home, &[("UPSTREAM", &url)], "a wrong password");
     assert!(said.contains("password authentication failed"), "{said}");
     // A server may give a secret back in an error of its own.
-    home.job(&format!(
+    home.job(
         "[[sources]]\nname = \"erp\"\nkind = \"sales\"\n[sources.query]\nurl_env = \"UPSTREAM\"\n\
-         sql = \"SELECT CAST(current_setting('granary.said') AS integer) AS qty\"\n"
-    ));
+         sql = \"SELECT CAST(current_setting('granary.said') AS integer) AS qty\"\n",
+    );
     let url = format!(
         "{}&options=-c%20granary.said%3D{ENCODED}&password={ENCODED}",
         postgres.url.replace(":right@", "@")

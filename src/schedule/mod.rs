@@ -24,7 +24,6 @@ use crate::config::{Job, Overlap, clock};
 use crate::jobs::due;
 use crate::jobs::timetable::Timetable;
 use crate::store::Store;
-use crate::store::attempt::BrokeOff;
 use crate::store::read::jobs;
 
 pub use alarm::stop_signal;
@@ -140,6 +139,8 @@ impl Scheduler {
             if !replaces {
                 return Ok(None);
             }
+            // First in the rows: whatever the run still does, it writes nothing.
+            self.store.replace_date(&job.name, work.date, date).await?;
             work.stop(Stopped::Replaced { by: date });
             self.finish().await;
         }
@@ -229,31 +230,29 @@ impl Scheduler {
         let Some(work) = self.at_work.take() else { return };
         let (job, date) = (&work.job, work.date);
         let ended = work.task.await.unwrap_or_else(|panic| Ended::BrokeOff(format!("{panic}")));
-        let how = match (ended, work.stopped) {
+        let why = match (ended, work.stopped) {
             (Ended::InOrder(report), _) => {
                 tracing::info!("{} {date}: {report}", job.name);
                 return;
             }
             (_, Some(Stopped::Replaced { by })) => {
                 tracing::info!("{} {date} makes way for {by}", job.name);
-                BrokeOff::Replaced { by }
+                return;
             }
             (Ended::NotBegun(reason), _) => {
                 tracing::info!("{} {date} is left: {reason}", job.name);
                 return;
             }
             (Ended::BrokeOff(_), Some(Stopped::TimedOut { minutes })) => {
-                BrokeOff::Failed(format!("it took longer than {minutes} minutes and was ended"))
+                format!("it took longer than {minutes} minutes and was ended")
             }
             (Ended::BrokeOff(_), Some(Stopped::LeaseLost)) => {
-                BrokeOff::Failed("it went on without its lease and was ended".to_owned())
+                "it went on without its lease and was ended".to_owned()
             }
-            (Ended::BrokeOff(reason), None) => BrokeOff::Failed(reason),
+            (Ended::BrokeOff(reason), None) => reason,
         };
-        if let BrokeOff::Failed(reason) = &how {
-            tracing::error!("{} {date} failed: {reason}", job.name);
-        }
-        if let Err(error) = self.store.close_run(job, date, work.before, &how).await {
+        tracing::error!("{} {date} failed: {why}", job.name);
+        if let Err(error) = self.store.close_run(job, date, work.before, &why).await {
             // The next look finds the run without a process and closes it then.
             tracing::error!("cannot write down how {} {date} ended: {error:#}", job.name);
         }

@@ -35,15 +35,6 @@ pub enum Asked {
     ByClock { due_at: Option<DateTime<Utc>> },
 }
 
-/// How a run of the clock's ended that could not say so itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BrokeOff {
-    /// It panicked, was killed, or could not be started.
-    Failed(String),
-    /// A newer date took its place.
-    Replaced { by: Day },
-}
-
 impl Store {
     /// Begins a run and takes the job's lease, which is renewed until [`Lease::end`].
     ///
@@ -67,7 +58,8 @@ impl Store {
             if !replaces(job, business_date, asked, holder) {
                 return Err(Refused::new(Exit::LockHeld, held_by(holder)).into());
             }
-            replace(&mut db, &now, holder, business_date).await?;
+            let older = (job.name.as_str(), holder.business_date.as_str());
+            replace(&mut db, &now, older, Some(holder), business_date).await?;
         }
         settle(&mut db, &now, job).await?;
         let known = jobs::date(&mut db, &job.name, &date).await?;
@@ -147,57 +139,60 @@ impl Store {
         Ok(())
     }
 
-    /// Writes down how a run of the clock's ended whose process could not. `before` is the newest
+    /// Writes down how a run of the clock's broke off whose process could not. `before` is the newest
     /// attempt at the date before it was started. Does nothing where the run has said how it ended,
-    /// or where another process is at work on the date by now.
+    /// or where another process is at work by now.
     pub async fn close_run(
         &self,
         job: &Job,
         business_date: Day,
         before: Option<i64>,
-        how: &BrokeOff,
+        why: &str,
     ) -> anyhow::Result<()> {
         let date = business_date.to_string();
         let mut db = self.write().await?;
         let now = Moment::of(&mut db).await?;
-        let newest = jobs::newest_attempt(&mut db, &job.name, business_date).await?;
         let lease = lease::of_job(&mut db, &job.name).await?;
+        if lease.is_some_and(|lease| lease.is_valid(&now)) {
+            return Ok(());
+        }
+        let newest = jobs::newest_attempt(&mut db, &job.name, business_date).await?;
         let attempt_id = newest.filter(|newest| before.is_none_or(|before| *newest > before));
-        if lease.as_ref().is_some_and(|lease| !lease.is_owner_gone(&now) && lease.is_valid(&now)) {
-            return Ok(());
-        }
-        if let Some(attempt_id) = attempt_id
-            && !is_running(&mut db, attempt_id).await?
-        {
-            return Ok(());
-        }
-        if attempt_id.is_none() {
-            let known = jobs::date(&mut db, &job.name, &date).await?;
-            if known.is_some_and(|date| date.is_done()) {
-                return Ok(());
+        match attempt_id {
+            Some(attempt_id) if !is_running(&mut db, attempt_id).await? => return Ok(()),
+            Some(attempt_id) => {
+                conclude(&mut db, &now, attempt_id, "failed", why).await?;
+                lease::release(&mut db, &job.name, attempt_id).await?;
+            }
+            None => {
+                if is_done(&mut db, &job.name, &date).await? {
+                    return Ok(());
+                }
             }
         }
         let actor = owner::label(&Owner::current().to_string());
-        let (outcome, detail) = match how {
-            BrokeOff::Failed(detail) => ("failed", detail.clone()),
-            BrokeOff::Replaced { by } => ("replaced", format!("by the run for {by}")),
-        };
-        if let Some(attempt_id) = attempt_id {
-            conclude(&mut db, &now, attempt_id, outcome, &detail).await?;
-            lease::release(&mut db, &job.name, attempt_id).await?;
-        }
         let event = Event {
             job: &job.name,
             date: &date,
-            what: outcome,
+            what: "failed",
             attempt_id,
             actor: &actor,
-            detail: &detail,
+            detail: why,
         };
-        match how {
-            BrokeOff::Failed(_) => dates::fail(&mut db, &now, job, &event).await?,
-            BrokeOff::Replaced { .. } => dates::close(&mut db, &now, &event, "skipped").await?,
-        }
+        dates::fail(&mut db, &now, job, &event).await?;
+        db.commit().await?;
+        Ok(())
+    }
+
+    /// Lets a newer date take the place of an older one of the same job: its run, if it is at work, can
+    /// write no more, and the clock is done with it.
+    pub async fn replace_date(&self, job: &str, older: Day, by: Day) -> anyhow::Result<()> {
+        let mut db = self.write().await?;
+        let now = Moment::of(&mut db).await?;
+        let older = older.to_string();
+        let lease = lease::of_job(&mut db, job).await?;
+        let at_work = lease.filter(|lease| lease.business_date == older);
+        replace(&mut db, &now, (job, older.as_str()), at_work.as_ref(), by).await?;
         db.commit().await?;
         Ok(())
     }
@@ -299,22 +294,35 @@ fn held_by(holder: &LeaseRow) -> String {
     )
 }
 
-/// The newer date takes the place of the run at work.
-async fn replace(db: &mut Db, now: &Moment, holder: &LeaseRow, by: Day) -> anyhow::Result<()> {
+/// A newer date takes the place of an older one, whose run may be at work or have just ended.
+async fn replace(
+    db: &mut Db,
+    now: &Moment,
+    (job, older): (&str, &str),
+    at_work: Option<&LeaseRow>,
+    by: Day,
+) -> anyhow::Result<()> {
     let detail = format!("by the run for {by}");
-    conclude(db, now, holder.attempt_id, "replaced", &detail).await?;
+    let attempt_id = at_work.map(|lease| lease.attempt_id);
+    if let Some(attempt_id) = attempt_id {
+        lease::release(db, job, attempt_id).await?;
+        if !is_running(db, attempt_id).await? {
+            // It has published its plan and was about to say goodbye.
+            return Ok(());
+        }
+        conclude(db, now, attempt_id, "replaced", &detail).await?;
+    }
     let actor = owner::label(&Owner::current().to_string());
-    let event = Event {
-        job: &holder.job,
-        date: &holder.business_date,
-        what: "replaced",
-        attempt_id: Some(holder.attempt_id),
-        actor: &actor,
-        detail: &detail,
-    };
-    dates::close(db, now, &event, "skipped").await?;
-    lease::release(db, &holder.job, holder.attempt_id).await?;
+    let event =
+        Event { job, date: older, what: "replaced", attempt_id, actor: &actor, detail: &detail };
+    if attempt_id.is_some() || !is_done(db, job, older).await? {
+        dates::close(db, now, &event, "skipped").await?;
+    }
     Ok(())
+}
+
+async fn is_done(db: &mut Db, job: &str, date: &str) -> sqlx::Result<bool> {
+    Ok(jobs::date(db, job, date).await?.is_some_and(|date| date.is_done()))
 }
 
 /// Attempts that are still down as running although nobody holds the job's lease: their processes are

@@ -8,7 +8,7 @@ use granary::config::{Exit, Job, Refused};
 use granary::jobs::backfill;
 use granary::jobs::due::{self, Seen};
 use granary::jobs::timetable::Timetable;
-use granary::store::attempt::{Asked, BrokeOff};
+use granary::store::attempt::Asked;
 use granary::store::publish::{RunRow, RunRows};
 use granary::store::read::jobs;
 use granary::store::{Store, db};
@@ -282,12 +282,12 @@ async fn a_run_that_never_began_counts_as_a_failure_once() {
     let store = &fixture.store;
     let job = job("");
     let date = day("2035-10-20");
-    let how = BrokeOff::Failed("the run cannot be started".to_owned());
-    store.close_run(&job, date, None, &how).await.expect("closed");
+    let why = "the run cannot be started";
+    store.close_run(&job, date, None, why).await.expect("closed");
     assert_eq!(state(store, "2035-10-20").await, ("failed".into(), 1));
     // Its own word goes before ours.
     fail(store, &job, "2035-10-20", "failed").await;
-    store.close_run(&job, date, None, &how).await.expect("closed");
+    store.close_run(&job, date, None, why).await.expect("closed");
     assert_eq!(state(store, "2035-10-20").await, ("failed".into(), 2));
 }
 

@@ -87,6 +87,8 @@ impl Store {
         } else {
             fill(&mut run, facts)?;
             (run.week_values_minor, run.week_lines) = self.week(job, business_date).await?;
+            (run.released_values_minor, run.released_lines) =
+                self.released_of_week(job, business_date).await?;
         }
         Ok(Some(PreviousRunRow { business_date, run }))
     }
@@ -118,6 +120,27 @@ impl Store {
             lines.extend(count.and_then(|row| u64::try_from(row.3).ok()));
         }
         Ok((values, lines))
+    }
+
+    /// What of these runs was released and is on its way, by currency, and how many lines.
+    async fn released_of_week(
+        &self,
+        job: &str,
+        last: Day,
+    ) -> anyhow::Result<(BTreeMap<String, i64>, u64)> {
+        let rows: Vec<(String, i64, i64)> = db::query_as(
+            "SELECT currency, CAST(sum(value_minor) AS BIGINT), count(*) FROM released_line \
+             WHERE job = $1 AND business_date > $2 AND business_date <= $3 \
+               AND state IN ('released', 'confirmed') GROUP BY currency ORDER BY currency",
+        )
+        .bind(job)
+        .bind(last - 7)
+        .bind(last)
+        .fetch_all(&mut self.snapshot().await?)
+        .await
+        .context("reading what was released in the week before")?;
+        let lines = rows.iter().map(|row| row.2.unsigned_abs()).sum();
+        Ok((rows.into_iter().map(|row| (row.0, row.1)).collect(), lines))
     }
 
     /// What the published plans of other jobs for the date buy, by currency.

@@ -1,4 +1,4 @@
-//! The plan as pages and as JSON: read-only, without scripts from elsewhere, offline.
+//! The plan as pages and as JSON, without scripts from elsewhere, offline; and the API of its release.
 
 mod api;
 mod chart;
@@ -8,6 +8,7 @@ mod pages;
 mod params;
 mod render;
 mod sku_charts;
+mod v1;
 mod what_if;
 
 use std::collections::BTreeMap;
@@ -171,10 +172,11 @@ async fn from_this_machine(request: Request, next: Next) -> Response {
 /// Every address of the service. `loopback` restricts it to readers on this machine.
 pub fn router(mut app: App, loopback: bool) -> Router {
     app.loopback = loopback;
-    let guarded = |operation: Operation, handler: MethodRouter<App>| {
-        let gate = guard::Gate { app: app.clone(), operation, by_location: false };
+    let gated = |operation: Operation, by_location: bool, handler: MethodRouter<App>| {
+        let gate = guard::Gate { app: app.clone(), operation, by_location };
         handler.layer(middleware::from_fn_with_state(gate, guard::guard))
     };
+    let guarded = |operation, handler| gated(operation, false, handler);
     let read = |handler| guarded(Operation::ReadPlan, handler);
     let router = Router::new()
         .route("/", read(get(pages::plan)))
@@ -187,6 +189,16 @@ pub fn router(mut app: App, loopback: bool) -> Router {
         .route("/api/jobs.json", guarded(Operation::ReadJobs, get(api::jobs)))
         .route("/api/plan.json", read(get(api::plan)))
         .route("/api/sku/{item_id}/{location_file}", read(get(api::sku)))
+        .route("/v1/released", gated(Operation::ReadReleased, true, get(v1::released)))
+        .route("/v1/ack", gated(Operation::Acknowledge, true, post(v1::acknowledge)))
+        .route("/v1/close", guarded(Operation::Close, post(v1::close)))
+        .route("/v1/approve", guarded(Operation::Approve, post(v1::approve)))
+        .route("/v1/withdraw", guarded(Operation::Approve, post(v1::withdraw)))
+        .route("/v1/override", guarded(Operation::Override, post(v1::amend)))
+        .route("/v1/cancel", guarded(Operation::Cancel, post(v1::cancel)))
+        .route("/v1/release", guarded(Operation::Release, post(v1::release)))
+        .route("/v1/stop", guarded(Operation::Stop, post(v1::stop)))
+        .route("/v1/go", guarded(Operation::Go, post(v1::go)))
         .route("/login", get(guard::login_form).post(guard::login))
         .route("/logout", post(guard::logout))
         .route("/healthz", get(api::health))

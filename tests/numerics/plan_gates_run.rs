@@ -31,6 +31,8 @@ fn previous() -> PreviousRun {
         run_id: "nightly@2025-10-19".to_owned(),
         week_values_minor: vec![money(50_000)],
         week_lines: vec![10],
+        released_values_minor: BTreeMap::new(),
+        released_lines: 0,
         lines: (0..10).map(|at| (format!("purchase/{at}/L/S"), 50)).collect(),
         places: Some(100),
         defaults: Some(named("stock", 5)),
@@ -97,6 +99,24 @@ fn a_first_run_is_compared_with_nothing_and_says_so() {
         Some("nightly@2025-10-19 did not store its inputs, open orders; not compared")
     );
     check(GateLimits::default(), &plan(10, 50), |f| before(f).inputs = None, &[]);
+}
+
+/// What went out is not ordered again, so the plan after it is smaller by as much, and no larger.
+#[test]
+fn what_was_released_since_excuses_a_small_plan_and_no_large_one() {
+    let limits = GateLimits { max_run_value_change: 0.5, max_line_count_change: 0.5, ..off() };
+    let released = |minor: i64, lines: u64| {
+        move |facts: &mut RunFacts| {
+            before(facts).released_values_minor = money(minor);
+            before(facts).released_lines = lines;
+        }
+    };
+    let both = ["gate_run_value_change", "gate_line_count_change"];
+    check(limits.clone(), &plan(1, 50), released(0, 0), &both);
+    check(limits.clone(), &plan(1, 50), released(19_999, 9), &both[..1]);
+    check(limits.clone(), &plan(1, 50), released(20_000, 9), &[]);
+    check(limits.clone(), &[], released(50_000, 10), &[]);
+    check(limits, &plan(40, 50), released(1_000_000, 100), &both);
 }
 
 #[test]

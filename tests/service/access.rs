@@ -93,6 +93,19 @@ const ADDRESSES: [(&str, Operation); 9] = [
     ("/metrics", Operation::ReadJobs),
 ];
 
+/// Every address that changes something; none of them means anything without a body.
+const ACTS: [(&str, Operation); 9] = [
+    ("/v1/ack", Operation::Acknowledge),
+    ("/v1/close", Operation::Close),
+    ("/v1/approve", Operation::Approve),
+    ("/v1/withdraw", Operation::Approve),
+    ("/v1/override", Operation::Override),
+    ("/v1/cancel", Operation::Cancel),
+    ("/v1/release", Operation::Release),
+    ("/v1/stop", Operation::Stop),
+    ("/v1/go", Operation::Go),
+];
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_role_gets_what_is_its_own_and_nothing_else() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -109,6 +122,18 @@ async fn every_role_gets_what_is_its_own_and_nothing_else() {
             assert_eq!(status == 403, !role.may(operation), "{role:?} {path}: {status}");
             assert_eq!(server.status(path, Some(&bound)).await, 403, "{role:?} {path} by place");
         }
+        for (path, operation) in ACTS {
+            let header = format!("Authorization: Bearer {token}\r\n");
+            let status = server.ask("POST", path, &header).await;
+            // Past the guard the empty body is refused.
+            let wanted = if role.may(operation) { 415 } else { 403 };
+            assert_eq!(status, wanted, "{role:?} {path}");
+            let read = server.ask("GET", path, &header).await;
+            assert!(read == 405 || read == 403, "{role:?} GET {path}: {read}");
+        }
+        let taken = server.status("/v1/released?consumer=erp", Some(&token)).await;
+        let wanted = if role.may(Operation::ReadReleased) { 200 } else { 403 };
+        assert_eq!(taken, wanted, "{role:?} released");
     }
 }
 
@@ -131,6 +156,11 @@ async fn without_a_valid_token_only_this_machine_reads() {
             assert_eq!(open.status(path, token).await, 401, "{path} {token:?}");
         }
     }
+    for (path, _) in ACTS {
+        assert_eq!(open.ask("POST", path, "").await, 401, "{path}");
+        let cookie = format!("Cookie: granary_token={revoked}\r\n");
+        assert_eq!(open.ask("POST", path, &cookie).await, 401, "{path}");
+    }
     for path in ["/healthz", "/login", "/static/granary.css"] {
         assert_eq!(open.status(path, None).await, 200, "{path}");
     }
@@ -139,6 +169,18 @@ async fn without_a_valid_token_only_this_machine_reads() {
         let status = here.status(path, None).await;
         assert!(status == 200 || status == 404, "{path}: {status}");
         assert_eq!(here.status(path, Some(&expired)).await, 401, "a bad token is not ignored");
+    }
+    for (path, operation) in ACTS {
+        assert_eq!(here.ask("POST", path, "").await, 403, "nobody acts without a name: {path}");
+        // A cookie goes with every request of the browser, whoever's page made it.
+        let token = token(&store, Role::Approver, &[], LATER).await;
+        let own = "Origin: http://localhost\r\n";
+        let other = "Origin: http://elsewhere.example\r\n";
+        for (origin, through) in [(own, true), (other, false), ("", false)] {
+            let headers = format!("Cookie: granary_token={token}\r\n{origin}");
+            let wanted = if through && Role::Approver.may(operation) { 415 } else { 403 };
+            assert_eq!(here.ask("POST", path, &headers).await, wanted, "{path} {origin}");
+        }
     }
 }
 

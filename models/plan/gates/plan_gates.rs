@@ -53,6 +53,9 @@ pub struct PreviousRun {
     pub week_values_minor: Vec<BTreeMap<String, i64>>,
     /// How many lines they had, held ones included.
     pub week_lines: Vec<u64>,
+    /// What of these runs went out and is on its way, by currency. A plan is smaller by as much.
+    pub released_values_minor: BTreeMap<String, i64>,
+    pub released_lines: u64,
     /// Quantities by [`key_without_date`], held lines included; smallest units.
     pub lines: BTreeMap<String, i64>,
     pub places: Option<u64>,
@@ -252,11 +255,12 @@ fn defaults(facts: &RunFacts, previous: &PreviousRun, limits: &GateLimits) -> Ve
 }
 
 /// Orders have their days, so the runs of a whole week say what is usual: more than the largest of
-/// them, or less than the smallest, by more than the share.
-fn outside(now: f64, week: &[f64], change: f64) -> Option<(f64, f64)> {
+/// them, or less than the smallest even with what was released since, by more than the share.
+fn outside(now: f64, released: f64, week: &[f64], change: f64) -> Option<(f64, f64)> {
     let low = week.iter().copied().reduce(f64::min)?;
     let high = week.iter().copied().reduce(f64::max)?;
-    (over(now - high, change * high) || over(low - now, change * low)).then_some((low, high))
+    (over(now - high, change * high) || over(low - now - released, change * low))
+        .then_some((low, high))
 }
 
 fn value_change(
@@ -275,7 +279,8 @@ fn value_change(
         let of = |values: &BTreeMap<String, i64>| values.get(currency).copied().unwrap_or(0) as f64;
         let before: Vec<f64> = week.iter().map(of).collect();
         let now = of(values);
-        let Some((low, high)) = outside(now, &before, change) else { continue };
+        let released = of(&previous.released_values_minor);
+        let Some((low, high)) = outside(now, released, &before, change) else { continue };
         let detail = format!(
             "the run buys for {now:.0} {currency} minor units, the runs of the week before for \
              {low:.0} to {high:.0}, limit ±{:.0}%",
@@ -292,7 +297,8 @@ fn line_count(now: usize, previous: &PreviousRun, limits: &GateLimits) -> Option
         return None;
     }
     let before: Vec<f64> = previous.week_lines.iter().map(|&lines| lines as f64).collect();
-    let (low, high) = outside(now as f64, &before, change)?;
+    let released = previous.released_lines as f64;
+    let (low, high) = outside(now as f64, released, &before, change)?;
     // One line more or less is a line's matter.
     if now as f64 <= high + 1.0 && now as f64 >= low - 1.0 && !change.is_nan() {
         return None;

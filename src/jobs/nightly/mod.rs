@@ -31,6 +31,7 @@ use granary_models::finding::{Code, Finding};
 use granary_models::forecast::drivers::ForecastInput;
 use granary_models::plan::hysteresis::{Hysteresis, Previous};
 use serde::Serialize;
+use tracing::Instrument;
 
 use self::facts::Facts;
 use self::findings::Findings;
@@ -142,7 +143,9 @@ pub async fn run_under(
     options: &RunOptions<'_>,
 ) -> anyhow::Result<RunOutcome> {
     let mut stages = Stages { started: Instant::now(), ms: BTreeMap::new(), on: options.on_stage };
-    let result = night(store, job, business_date, options, &lease, &mut stages).await;
+    let span = tracing::info_span!("run", job = job.name, date = %business_date);
+    let result =
+        night(store, job, business_date, options, &lease, &mut stages).instrument(span).await;
     let (outcome, detail) = match &result {
         Ok(run) => {
             let outcome = if run.held_because.is_empty() { "published" } else { "held" };

@@ -1,6 +1,6 @@
 //! Kill switches: stop and go.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{By, checked_text};
 use crate::config::{Exit, Refused};
@@ -9,7 +9,7 @@ use crate::store::db::{self, Db};
 use crate::store::release::switches::{self, Stop};
 
 /// What a switch stops.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
     /// Every release.

@@ -47,6 +47,7 @@ pub struct Job {
     #[serde(default)]
     pub retention: Retention,
     /// What is pulled before the night, in this order.
+    #[serde(default)]
     pub sources: Vec<Source>,
     /// Where the file is; paths of sources and maps start there. Empty for a job without a file.
     #[serde(skip)]

@@ -166,7 +166,7 @@ impl Trial<'_> {
     /// A copy of the retailer after its night, with the day that followed.
     async fn copy(&self, name: &str, arrived: Arrived<'_>) -> Store {
         let path = self.folder.join(format!("{name}.db"));
-        execute(&self.first, &format!("VACUUM INTO '{}'", path.display())).await;
+        self.first.copy_to(&path).await.expect("a copy");
         let store = Store::open(&path).await.expect("the copy opens");
         let full = [arrived.sales, arrived.stock, arrived.orders];
         for ((table, text), instead) in self.day.tables().into_iter().zip(full) {

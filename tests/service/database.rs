@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use granary::config::Database;
 use granary::store::Store;
 use granary::store::db::{self, Bulk, Dialect, migrator};
+use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use support::postgres::Server;
@@ -132,32 +133,37 @@ const ROWS: [(i64, &str, &str, &str); 13] = [
     ),
 ];
 
+/// A database that grew with the program: each row was written when its table was as it was then.
 async fn with_schema(address: &str, version: i64) {
-    let mut earlier = migrator(dialect(address));
-    earlier.migrations.to_mut().retain(|migration| migration.version <= version);
-    let rows = ROWS.iter().filter(|row| row.0 <= version).map(|row| row.1);
-    match Database::parse(address).expect("an address") {
-        Database::Sqlite(path) => {
-            let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
-            let mut connection = options.connect().await.expect("a new file");
-            earlier.run(&mut connection).await.expect("the earlier schema");
-            for sql in rows {
-                sqlx::query(sql).execute(&mut connection).await.expect(sql);
+    let all = migrator(dialect(address));
+    let versions = all.iter().map(|migration| migration.version);
+    for at in versions.filter(|&at| at <= version) {
+        let mut earlier = migrator(dialect(address));
+        earlier.migrations.to_mut().retain(|migration| migration.version <= at);
+        let rows = ROWS.iter().filter(|row| row.0 == at).map(|row| row.1);
+        match Database::parse(address).expect("an address") {
+            Database::Sqlite(path) => {
+                let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
+                let mut connection = options.connect().await.expect("a new file");
+                earlier.run(&mut connection).await.expect("the earlier schema");
+                for sql in rows {
+                    sqlx::query(sql).execute(&mut connection).await.expect(sql);
+                }
+                connection.close().await.expect("closed");
             }
-            connection.close().await.expect("closed");
-        }
-        Database::Postgres(url) => {
-            let options: sqlx::postgres::PgConnectOptions = url.reveal().parse().expect("a URL");
-            let mut connection = options.connect().await.expect("a new database");
-            earlier.run(&mut connection).await.expect("the earlier schema");
-            for sql in rows {
-                let sql = sql.replace("'bytes'", "'\\x00ff'");
-                sqlx::query(AssertSqlSafe(sql.clone()))
-                    .execute(&mut connection)
-                    .await
-                    .unwrap_or_else(|error| panic!("{sql}: {error}"));
+            Database::Postgres(url) => {
+                let options: PgConnectOptions = url.reveal().parse().expect("a URL");
+                let mut connection = options.connect().await.expect("a new database");
+                earlier.run(&mut connection).await.expect("the earlier schema");
+                for sql in rows {
+                    let sql = sql.replace("'bytes'", "'\\x00ff'");
+                    sqlx::query(AssertSqlSafe(sql.clone()))
+                        .execute(&mut connection)
+                        .await
+                        .unwrap_or_else(|error| panic!("{sql}: {error}"));
+                }
+                connection.close().await.expect("closed");
             }
-            connection.close().await.expect("closed");
         }
     }
 }

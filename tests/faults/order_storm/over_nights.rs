@@ -177,7 +177,7 @@ async fn books_that_do_not_balance_hold_whatever_the_limits() {
     ] {
         db::query(sql).execute(&mut connection).await.expect(sql);
     }
-    drop(connection);
+    connection.commit().await.expect("committed");
     let run = night(&store, "nightly", date, GateLimits::off()).await;
     assert_eq!(run.held_because, ["gate_books"]);
     assert!(detail(&store, &run, "gate_books").await.contains("of sales read"));

@@ -4,12 +4,10 @@
 //! however that ends: a shell holds the other end of a pipe and stops the server when it closes.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
-use std::io::Read;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
-use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
@@ -22,13 +20,11 @@ pub struct Server {
     keeper: std::sync::Mutex<Option<Child>>,
 }
 
-/// Starts the server, waits for the pipe to close, stops it at once and removes its folder.
-const KEEPER: &str = r#"folder=$1; shift
-trap '' INT TERM HUP
-"$@" >"$folder/log" 2>&1 &
+/// Waits for the pipe to close, stops the server at once and removes its folder.
+const KEEPER: &str = r#"trap '' INT TERM HUP
 cat >/dev/null
-kill -QUIT $! 2>/dev/null; wait $!
-[ "$KEEP_FOLDER" = 1 ] || rm -rf "$folder""#;
+"$2/pg_ctl" -D "$1/data" -m immediate stop >/dev/null 2>&1
+rm -rf "$1""#;
 
 impl Server {
     /// One server for all tests of this process; `None` where PostgreSQL is not installed.
@@ -61,45 +57,39 @@ impl Server {
         if !made.status.success() {
             return Err(String::from_utf8_lossy(&made.stderr).into_owned());
         }
+        server.keep()?;
         server.launch()?;
         Ok(server)
     }
 
-    /// Starts the server's processes and waits until they answer.
-    pub fn launch(&self) -> Result<(), String> {
+    /// Starts the shell that ends the server with this process.
+    fn keep(&self) -> Result<(), String> {
         let mut shell = self.as_user(Command::new("sh"));
         let child = shell
             .args(["-c", KEEPER, "keeper"])
             .arg(&self.folder)
-            .arg(self.bin.join("postgres"))
-            .arg("-D")
-            .arg(self.folder.join("data"))
-            .arg("-k")
-            .arg(&self.folder)
-            .args(["-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=200"])
-            .env("KEEP_FOLDER", "0")
+            .arg(&self.bin)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .map_err(|error| error.to_string())?;
         *self.keeper.lock().expect("the keeper") = Some(child);
-        for _ in 0..600 {
-            let ready = self
-                .command("pg_isready")
-                .args(["-q", "-h"])
-                .arg(&self.folder)
-                .status()
-                .map_err(|error| error.to_string())?;
-            if ready.success() {
-                return Ok(());
-            }
-            std::thread::sleep(Duration::from_millis(50));
+        Ok(())
+    }
+
+    /// Starts the server's processes and waits until they answer.
+    pub fn launch(&self) -> Result<(), String> {
+        let socket = self.folder.display();
+        let options =
+            format!("-k {socket} -c listen_addresses= -c fsync=off -c max_connections=200");
+        let log = self.folder.join("log");
+        let log = log.display().to_string();
+        if self.control(&["start", "-w", "-t", "60", "-l", &log, "-o", &options]) {
+            return Ok(());
         }
-        let mut log = String::new();
-        let _ = std::fs::File::open(self.folder.join("log"))
-            .and_then(|mut file| file.read_to_string(&mut log));
-        Err(format!("the server does not answer: {log}"))
+        let said = std::fs::read_to_string(&log).unwrap_or_default();
+        Err(format!("the server does not answer: {said}"))
     }
 
     /// `pg_ctl` with these arguments, for tests that stop and start the server.

@@ -33,13 +33,13 @@ pub async fn with_plan() -> Fixture {
          'c', 'i', 'p', 1, '0', '{}')",
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 260) \
          INSERT INTO item (item_id, name, base_uom, qty_decimals, currency) \
-         SELECT substr('0000' || i, -5), 'Item ' || i, 'kg', 3, 'CNY' FROM n",
+         SELECT substr(CAST(100000 + i AS TEXT), 2), 'Item ' || i, 'kg', 3, 'CNY' FROM n",
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 260) \
          INSERT INTO reorder_line (run_id, line_key, kind, state, item_id, supplier_id, \
          source_location_id, location_id, qty, order_qty, order_uom, unit_cost_minor, currency, \
          order_on, expected_on, need_on, priority, expected_value_minor, reason, held_because) \
          SELECT 'nightly@2025-10-20', 'k/' || i, 'purchase', \
-         CASE WHEN i % 50 = 0 THEN 'held' ELSE 'proposed' END, printf('%05d', i), 'V1', '', 'S1', \
+         CASE WHEN i % 50 = 0 THEN 'held' ELSE 'proposed' END, substr(CAST(100000 + i AS TEXT), 2), 'V1', '', 'S1', \
          i * 1500, i, 'case', 1234, 'CNY', '2025-10-20', '2025-10-27', '2025-10-25', i, \
          5000 - 20 * i, '{\"steps\":[{\"step\":\"final\",\"text\":\"ordered\",\"value\":1500}]}', \
          CASE WHEN i % 50 = 0 THEN 'line_quantity' ELSE '' END FROM n",
@@ -47,7 +47,8 @@ pub async fn with_plan() -> Fixture {
          'S1', 'never in stock', 3)",
         "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 27) \
          INSERT INTO forecast SELECT 'nightly@2025-10-20', '00001', 'S1', \
-         date('2025-10-20', i || ' days'), 10.5, 1, 2, 3, 5, 10, 15, 20, 25, 30 FROM n",
+         CASE WHEN i < 12 THEN '2025-10-' || (20 + i) \
+         ELSE '2025-11-' || substr(CAST(89 + i AS TEXT), 2) END, 10.5, 1, 2, 3, 5, 10, 15, 20, 25, 30 FROM n",
         "INSERT INTO forecast_series (run_id, item_id, location_id, demand_class, model, \
          history_days, censored_days, daily_mean, dispersion, correlation, components) VALUES \
          ('nightly@2025-10-20', '00001', 'S1', 'smooth', 'ets', 100, 4, 10.5, 0.2, 0.1, \

@@ -2,8 +2,16 @@
 
 use clap::Args;
 
-use crate::config::{Actor, Exit, Refused, Role};
+use crate::config::{Actor, Exit, Refused, Role, clock};
 use crate::jobs::release::By;
+
+/// The name of the account, where the system tells one.
+pub fn account() -> Option<String> {
+    ["USER", "LOGNAME"]
+        .into_iter()
+        .filter_map(|name| std::env::var(name).ok())
+        .find(|name| !name.trim().is_empty())
+}
 
 #[derive(Args, Clone)]
 pub struct ActorArgs {
@@ -16,11 +24,10 @@ impl ActorArgs {
     /// # Errors
     /// When no name is given and the system tells none.
     pub fn by(&self) -> anyhow::Result<By> {
-        let account = || ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
         let Some(name) = self.name.clone().or_else(account) else {
             let message = "who are you? Say --as NAME or set GRANARY_ACTOR";
             return Err(Refused::new(Exit::Usage, message).into());
         };
-        Ok(By { actor: Actor::new(&name, Role::Local)?, at: chrono::Utc::now() })
+        Ok(By { actor: Actor::new(&name, Role::Local)?, at: clock::now() })
     }
 }

@@ -232,10 +232,10 @@ impl Cli {
 
 /// Who is at the keyboard, for the record: `GRANARY_ACTOR`, else the login name.
 fn person() -> String {
-    ["GRANARY_ACTOR", "USER", "LOGNAME"]
-        .into_iter()
-        .filter_map(|name| std::env::var(name).ok())
-        .find(|name| !name.trim().is_empty())
+    std::env::var("GRANARY_ACTOR")
+        .ok()
+        .filter(|name| !name.trim().is_empty())
+        .or_else(actor::account)
         .unwrap_or_else(|| "someone at this machine".to_owned())
 }
 

@@ -1,12 +1,11 @@
 //! Removes what is older than its retention.
 
-use chrono::{SecondsFormat, Utc};
 use clap::Args;
 use granary_models::calendar::Day;
 
 use super::Global;
 use super::text::{self, Align, Style, Table};
-use crate::config::{Exit, Job, JobKind, Refused};
+use crate::config::{Exit, Job, JobKind, Refused, clock};
 use crate::jobs::purge::{self, Purged};
 use crate::store::Store;
 
@@ -23,7 +22,7 @@ pub struct PurgeArgs {
 pub async fn run(global: &Global, args: PurgeArgs) -> anyhow::Result<Exit> {
     let job = Job::find(&global.jobs, &args.job)?;
     let store = global.store().await?;
-    let today = Day::from(Utc::now().date_naive());
+    let today = Day::from(clock::now().date_naive());
     let purged = run_job(&store, &job, today, args.dry_run).await?;
     if global.json {
         text::print_json(&purged)?;
@@ -53,6 +52,6 @@ pub async fn run_job(
         let message = format!("{} is not a purge job; its kind is another", job.name);
         return Err(Refused::new(Exit::Usage, message).into());
     }
-    let now = Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true);
+    let now = clock::stamp(clock::now());
     purge::purge(store, &job.retention, today, &now, dry_run).await
 }

@@ -1,11 +1,12 @@
 //! Tokens of the API: made, listed, revoked.
 
-use chrono::{Duration, SecondsFormat, Utc};
+use chrono::Duration;
 use clap::{Args, Subcommand};
 
 use super::Global;
 use super::text::{self, Align, Style, Table};
-use crate::config::{Exit, Refused, Role};
+use crate::config::clock::stamp;
+use crate::config::{Exit, Refused, Role, clock};
 use crate::store::access::{NewToken, TokenRow};
 
 #[derive(Args)]
@@ -46,8 +47,7 @@ struct CreateArgs {
 
 pub async fn run(global: &Global, args: TokenArgs) -> anyhow::Result<Exit> {
     let store = global.store().await?;
-    let now = Utc::now();
-    let stamp = |at: chrono::DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
+    let now = clock::now();
     match args.what {
         What::Create(args) => {
             let role = Role::parse(&args.role)

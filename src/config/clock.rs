@@ -57,7 +57,7 @@ pub fn since_boot_ms() -> i64 {
     now().timestamp_millis()
 }
 
-/// RFC 3339 to the second, in UTC, as the tables have it.
+/// RFC 3339 to the second, in UTC, as the tables have it. It sorts as time does.
 pub fn stamp(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

@@ -15,7 +15,7 @@ use super::{Exit, Refused};
 /// The variable that says what is to go wrong, read once.
 pub const VARIABLE: &str = "GRANARY_FAULT";
 
-/// Every place, in the order in which an import and a night pass them.
+/// Every place, in the order in which an import, a night, a release and an acknowledgement pass them.
 pub const POINTS: &[&str] = &[
     "import.before_rows",
     "import.after_rows",
@@ -32,6 +32,10 @@ pub const POINTS: &[&str] = &[
     "publish.before_commit",
     "publish.after_commit",
     "attempt.ended",
+    "release.before_commit",
+    "release.after_commit",
+    "acknowledge.before_commit",
+    "acknowledge.after_commit",
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

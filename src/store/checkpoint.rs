@@ -8,6 +8,7 @@ use granary_models::calendar::Day;
 use super::Store;
 use super::attempt::check_fence;
 use super::db::{self, Db};
+use crate::config::clock;
 
 /// Whose pieces they are.
 #[derive(Clone, Debug)]
@@ -104,7 +105,7 @@ impl Store {
         .bind(i64::from(partition))
         .bind(payload)
         .bind(keep.attempt_id)
-        .bind(chrono::Utc::now().format("%Y-%m-%dT%H:%M:%SZ").to_string())
+        .bind(clock::stamp(clock::now()))
         .execute(&mut transaction)
         .await
         .context("keeping a checkpoint")?;

@@ -20,7 +20,7 @@ pub mod split;
 
 use std::path::{Path, PathBuf};
 
-use self::db::{Connected, Db, Pools};
+use self::db::{Db, Pools};
 use crate::config::Database;
 
 pub use db::check_file;
@@ -45,7 +45,7 @@ impl Store {
         match database {
             Database::Sqlite(path) => Store::open(path).await,
             Database::Postgres(url) => {
-                let pools = db::open_postgres(url, Connected::Migrated).await?;
+                let pools = db::open_postgres(url).await?;
                 Ok(Store { pools, path: None })
             }
         }

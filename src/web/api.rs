@@ -9,11 +9,12 @@ use serde_json::json;
 use super::params::PlanParams;
 use super::{App, Failure, reading};
 use crate::config::clock;
-use crate::jobs::due;
+use crate::jobs::due::{self, JobStatus};
+use crate::store::db::Db;
 use crate::store::read::advice;
 use crate::store::read::jobs;
 use crate::store::read::lines;
-use crate::store::read::runs;
+use crate::store::read::runs::{self, Attempt};
 use crate::store::read::sku;
 
 fn not_found(what: &str) -> Response {
@@ -74,16 +75,26 @@ pub async fn sku(
 /// How many changes and attempts of the past are given.
 const HISTORY: i64 = 200;
 
+/// Every job as it stands, and so many of each one's last attempts, newest first.
+pub(super) async fn how_jobs_stand(
+    app: &App,
+    db: &mut Db,
+    attempts_each: i64,
+) -> anyhow::Result<(Vec<JobStatus>, Vec<Attempt>)> {
+    let mut statuses = Vec::new();
+    let mut attempts = Vec::new();
+    for job in app.jobs.values() {
+        statuses.push(due::status(db, job, clock::now()).await?);
+        attempts.extend(runs::last_attempts(db, &job.name, attempts_each).await?);
+    }
+    attempts.sort_by_key(|attempt| std::cmp::Reverse(attempt.attempt_id));
+    Ok((statuses, attempts))
+}
+
 /// Every job as it stands, with the last changes and attempts of all, newest first.
 pub async fn jobs(State(app): State<App>) -> Result<Response, Failure> {
     reading(&app, async move |app, mut db| {
-        let mut statuses = Vec::new();
-        let mut attempts = Vec::new();
-        for job in app.jobs.values() {
-            statuses.push(due::status(&mut db, job, clock::now()).await?);
-            attempts.extend(runs::last_attempts(&mut db, &job.name, HISTORY).await?);
-        }
-        attempts.sort_by_key(|attempt| std::cmp::Reverse(attempt.attempt_id));
+        let (statuses, attempts) = how_jobs_stand(&app, &mut db, HISTORY).await?;
         let events = jobs::events(&mut db, None, HISTORY).await?;
         Ok(Json(json!({ "jobs": statuses, "events": events, "attempts": attempts }))
             .into_response())

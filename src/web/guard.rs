@@ -8,11 +8,10 @@ use axum::extract::{Form, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use chrono::{SecondsFormat, Utc};
 use serde::Deserialize;
 
 use super::{App, Failure, page_values};
-use crate::config::{Actor, Operation, Role};
+use crate::config::{Actor, Operation, Role, clock};
 
 const COOKIE: &str = "granary_token";
 /// A browser forgets a token after so long; it has to be pasted again.
@@ -58,7 +57,7 @@ async fn who(app: &App, headers: &HeaderMap) -> Result<Option<Actor>, Failure> {
     let (app, token) = (app.clone(), token.to_owned());
     // A task of its own: a reader who goes away must not cut a query in two.
     let asked = tokio::spawn(async move {
-        let now = Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true);
+        let now = clock::stamp(clock::now());
         app.store.actor_of_token(&token, &now).await
     });
     Ok(asked.await??)
@@ -127,7 +126,7 @@ pub async fn login(
     Form(login): Form<Login>,
 ) -> Result<Response, Failure> {
     let token = login.token.trim().to_owned();
-    let now = Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true);
+    let now = clock::stamp(clock::now());
     let (store, asked) = (app.store.clone(), token.clone());
     let found = tokio::spawn(async move { store.actor_of_token(&asked, &now).await }).await??;
     if found.is_none() {

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 
 use super::{App, Failure, reading};
+use crate::config::clock;
 use crate::jobs::due;
 use crate::store::read::runs;
 
@@ -81,7 +82,7 @@ pub async fn metrics(State(app): State<App>) -> Result<Response, Failure> {
         let mut counts =
             Family::new("granary_plan_count", "Series, lines and findings of the current plan.");
         for job in app.jobs.values() {
-            let status = due::status(&mut db, job, Utc::now()).await?;
+            let status = due::status(&mut db, job, clock::now()).await?;
             let name = [("job", job.name.as_str())];
             if let Some(last) = &status.last_success {
                 date_seconds(&last.business_date).into_iter().for_each(|at| success.add(&name, at));

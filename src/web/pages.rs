@@ -7,13 +7,12 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use super::api::how_jobs_stand;
 use super::params::{PAGE_SIZES, PlanParams};
 use super::render::url_part;
 use super::what_if::Question;
 use super::{App, Failure, page_values, reading, sku_charts};
-use crate::config::clock;
 use crate::export::format;
-use crate::jobs::due;
 use crate::store::db::Db;
 use crate::store::read::advice;
 use crate::store::read::history;
@@ -368,17 +367,12 @@ pub async fn findings(
 
 /// Changes of the past on the job page; `/api/jobs.json` and `granary jobs history` have more.
 const EVENTS_SHOWN: i64 = 60;
+const ATTEMPTS_SHOWN: i64 = 20;
 
 /// Jobs: how they stand, what is due, what happened.
 pub async fn jobs(State(app): State<App>) -> Result<Response, Failure> {
     reading(&app, async move |app, mut db| {
-        let mut statuses = Vec::new();
-        let mut attempts = Vec::new();
-        for job in app.jobs.values() {
-            statuses.push(due::status(&mut db, job, clock::now()).await?);
-            attempts.extend(runs::last_attempts(&mut db, &job.name, 20).await?);
-        }
-        attempts.sort_by_key(|attempt| std::cmp::Reverse(attempt.attempt_id));
+        let (statuses, attempts) = how_jobs_stand(&app, &mut db, ATTEMPTS_SHOWN).await?;
         let holders: BTreeMap<&str, String> = statuses
             .iter()
             .filter_map(|status| status.lease.as_ref())

@@ -5,11 +5,18 @@
 //! A shim in C, compiled here, stands between the program and the C library. In CI every k-th write is
 //! tried; `GRANARY_TRIALS=0` tries all of them.
 
+#[path = "chance.rs"]
+mod chance;
+#[path = "invariants.rs"]
+mod invariants;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use chance::setting;
 use granary::config::ALL_TABLES;
 use granary::store::{Store, db};
+use invariants::assert_sound;
 use sqlx::AssertSqlSafe;
 
 const NO_SPACE: u32 = 28;
@@ -27,13 +34,6 @@ const TABLES: [&str; 8] = [
 
 fn case() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/two_shops_one_centre")
-}
-
-fn trials() -> u64 {
-    match std::env::var("GRANARY_TRIALS") {
-        Ok(text) => text.parse().unwrap_or_else(|_| panic!("GRANARY_TRIALS={text} is no number")),
-        Err(_) => 40,
-    }
 }
 
 struct Scene {
@@ -109,7 +109,9 @@ impl Scene {
         text.trim().parse().expect("a number")
     }
 
+    /// Every row, after the independent checker found nothing.
     async fn dump(&self) -> String {
+        assert_sound(&self.db().display().to_string(), "after a write that failed").await;
         let store = Store::open(&self.db()).await.expect("the database opens");
         let mut snapshot = store.snapshot().await.expect("a snapshot");
         let mut text = String::new();
@@ -156,7 +158,7 @@ fn copy_database(from: &Path, to: &Path) {
 
 /// The writes that are tried: all, or a number of them at even distances.
 fn tried(writes: u64) -> Vec<u64> {
-    let trials = trials();
+    let trials = setting("GRANARY_TRIALS", 40);
     let step = if trials == 0 { 1 } else { writes.div_ceil(trials).max(1) };
     (1..=writes).step_by(step as usize).collect()
 }

@@ -6,6 +6,8 @@
 
 #[path = "clock/mod.rs"]
 mod clock;
+#[path = "invariants.rs"]
+mod invariants;
 #[path = "../service/support/mod.rs"]
 mod support;
 
@@ -20,11 +22,10 @@ use granary::store::db;
 use granary::store::read::jobs::{self, JobDate, LeaseRow};
 use granary_models::calendar::Day;
 use rustix::process::Signal;
-use sqlx::postgres::PgConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use support::postgres::Server;
 
-use clock::{Chance, JOB, check_books, lease_when, process_of, seed, send, trials};
+use clock::chance::Random as Chance;
+use clock::{JOB, check_books, lease_when, process_of, seed, send, trials};
 
 /// Seconds of a lease in these trials.
 const LEASE: f64 = 1.5;
@@ -54,20 +55,11 @@ impl Original {
         let store = support::database::open(&address).await;
         clock::fill(&store, today + 2).await;
         // A night of long ago, so that the days since then count as missed.
-        let long_ago = today - 30;
-        for sql in [
-            format!(
-                "INSERT INTO run (run_id, job, business_date, state, config_digest, input_digest, \
-                 plan_digest, seed, version, counts) VALUES ('{JOB}@{long_ago}', '{JOB}', \
-                 '{long_ago}', 'published', '', '', '', 1, '', '{{\"value_minor\":{{}}}}')"
-            ),
-            format!(
-                "INSERT INTO job_date (job, business_date, state) \
-                 VALUES ('{JOB}', '{long_ago}', 'published')"
-            ),
-        ] {
-            store.execute(db::query(AssertSqlSafe(sql))).await.expect("a night of long ago");
-        }
+        clock::write_jobs(folder.path(), SCHEDULE);
+        let long_ago = run_by_hand(&address, folder.path(), 0, today - 30).wait_with_output();
+        let long_ago = long_ago.expect("a night of long ago");
+        let said = String::from_utf8_lossy(&long_ago.stderr);
+        assert_eq!(long_ago.status.code(), Some(0), "{said}");
         store.close().await;
         Original { folder, postgres, name, copies: 0 }
     }
@@ -81,12 +73,7 @@ impl Original {
             std::fs::copy(self.folder.path().join("original.db"), &path).expect("a copy");
             return path.display().to_string();
         };
-        let options: PgConnectOptions = server.address("postgres").parse().expect("an address");
-        let mut connection = options.connect().await.expect("the private server answers");
-        let sql = format!("CREATE DATABASE {copy} TEMPLATE {}", self.name);
-        sqlx::query(AssertSqlSafe(sql)).execute(&mut connection).await.expect("a copy");
-        connection.close().await.expect("a calm goodbye");
-        server.address(&copy)
+        server.copy(&self.name, &copy).await
     }
 }
 
@@ -240,8 +227,7 @@ async fn lease_or_end(store: &Store, from: Day, to: Day) -> Option<LeaseRow> {
 async fn round(original: &mut Original, today: Day, chance: &mut Chance, what: &str) -> usize {
     let address = original.copy().await;
     let folder = tempfile::tempdir().expect("a folder");
-    std::fs::create_dir(folder.path().join("jobs")).expect("a folder");
-    clock::write_job(&folder.path().join("jobs"), SCHEDULE);
+    clock::write_jobs(folder.path(), SCHEDULE);
     let store = support::database::open(&address).await;
     let mut servers =
         Servers { address, folder: folder.path().to_owned(), started: 0, instances: Vec::new() };
@@ -271,6 +257,7 @@ async fn round(original: &mut Original, today: Day, chance: &mut Chance, what: &
     assert!(finished, "{what}: {found:?}\n{}", servers.logs());
     stop_calmly(&mut servers, what);
     check_books(&store, what).await;
+    invariants::assert_sound(&servers.address, what).await;
     for attempt_id in stopped {
         check_fenced(&store, attempt_id, what).await;
     }
@@ -355,8 +342,7 @@ async fn a_living_lease_is_respected_and_a_dead_one_taken_at_once() {
         let today = today();
         let mut original = Original::make(postgres, today).await;
         let folder = tempfile::tempdir().expect("a folder");
-        std::fs::create_dir(folder.path().join("jobs")).expect("a folder");
-        clock::write_job(&folder.path().join("jobs"), SCHEDULE);
+        clock::write_jobs(folder.path(), SCHEDULE);
         let address = original.copy().await;
         let store = support::database::open(&address).await;
 
@@ -381,6 +367,7 @@ async fn a_living_lease_is_respected_and_a_dead_one_taken_at_once() {
         assert!(matches!(state.as_str(), "published" | "held"), "{state}");
         assert_eq!(outcomes[0], "abandoned", "attempt {}", lease.attempt_id);
         check_books(&store, "by hand").await;
+        invariants::assert_sound(&address, "by hand").await;
         if Server::shared().is_none() {
             break;
         }

@@ -4,6 +4,8 @@
 
 #[path = "clock/mod.rs"]
 mod clock;
+#[path = "invariants.rs"]
+mod invariants;
 #[path = "../service/support/mod.rs"]
 mod support;
 
@@ -99,8 +101,12 @@ struct Theatre {
     store: Store,
     scheduler: Scheduler,
     stand_in: Arc<StandIn>,
+    address: String,
     _folder: tempfile::TempDir,
 }
+
+/// The plans of the stand-in have nothing in them.
+const EMPTY_PLANS: [&str; 2] = ["counts_are_the_rows", "forecasts_are_series_times_horizon"];
 
 impl Theatre {
     async fn open(schedule: &str) -> Theatre {
@@ -116,7 +122,13 @@ impl Theatre {
         });
         let jobs = BTreeMap::from([(JOB.to_owned(), job)]);
         let scheduler = Scheduler::new(store.clone(), &jobs, stand_in.clone()).expect("legal");
-        Theatre { store, scheduler, stand_in, _folder: folder }
+        Theatre { store, scheduler, stand_in, address, _folder: folder }
+    }
+
+    /// What has to hold after every trial.
+    async fn check(&self, what: &str) {
+        check_books(&self.store, what).await;
+        invariants::assert_sound_but(&self.address, &EMPTY_PLANS, what).await;
     }
 
     fn script(&self, acts: &[Act]) {
@@ -180,8 +192,8 @@ async fn after_a_panic_or_a_failure_the_next_run_happens() {
         assert_eq!((state.as_str(), tries), ("published", 1), "{what}");
         assert_eq!(attempts, outcomes, "{what}");
         assert_eq!(theatre.scheduler.tick(now).await.expect("a tick"), None, "{what}: once");
+        theatre.check(&what).await;
     }
-    check_books(&theatre.store, "panics").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -223,7 +235,7 @@ async fn after_a_hang_the_next_run_happens() {
         theatre.scheduler.finish().await;
         assert_eq!(told(&theatre.store, date).await.0, "published", "{what}");
     }
-    check_books(&theatre.store, "hangs").await;
+    theatre.check("hangs").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -243,12 +255,13 @@ async fn after_a_cancellation_the_next_run_happens() {
         let (_, _, attempts) = theatre.ends(date, "cancelled").await;
         assert_eq!(attempts, ["cancelled"], "{what}");
         assert_eq!(theatre.scheduler.tick(now).await.expect("a tick"), None, "{what}: not again");
+        theatre.check(&what).await;
     }
     let next = now(trials(TRIALS));
     theatre.starts(next, "after all of them").await;
     theatre.scheduler.finish().await;
     assert_eq!(told(&theatre.store, day_of(next)).await.0, "published");
-    check_books(&theatre.store, "cancellations").await;
+    theatre.check("cancellations").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -270,8 +283,8 @@ async fn a_date_that_comes_due_meanwhile_waits() {
         assert_eq!(theatre.starts(second, &what).await, day_of(second), "{what}");
         theatre.scheduler.finish().await;
         assert_eq!(told(&theatre.store, day_of(second)).await.0, "published", "{what}");
+        theatre.check(&what).await;
     }
-    check_books(&theatre.store, "overlaps").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -290,8 +303,8 @@ async fn a_newer_date_takes_the_place_of_an_older_one_where_the_job_says_so() {
         let (state, _, attempts) = told(&theatre.store, date).await;
         assert_eq!((state.as_str(), attempts.len()), ("skipped", 1), "{what}");
         assert_ne!(attempts, ["published"], "{what}");
+        theatre.check(&what).await;
     }
-    check_books(&theatre.store, "replacements").await;
 }
 
 /// The real child process on a small shop.
@@ -300,6 +313,7 @@ struct Real {
     scheduler: Scheduler,
     jobs: PathBuf,
     folder: tempfile::TempDir,
+    address: String,
 }
 
 impl Real {
@@ -308,19 +322,22 @@ impl Real {
         let address = support::database::address(folder.path()).await;
         let store = support::database::open(&address).await;
         clock::fill(&store, day_of(now(0))).await;
-        let jobs = folder.path().join("jobs");
-        std::fs::create_dir(&jobs).expect("a folder");
-        clock::write_job(&jobs, schedule);
+        let jobs = clock::write_jobs(folder.path(), schedule);
         let runner = ChildRunner {
             program: env!("CARGO_BIN_EXE_granary").into(),
-            database: Secret::new(address),
+            database: Secret::new(address.clone()),
             jobs: jobs.clone(),
             threads: 1,
             environment: Vec::new(),
         };
         let read = Job::read_all(&jobs).expect("legal jobs");
         let scheduler = Scheduler::new(store.clone(), &read, Arc::new(runner)).expect("legal");
-        Real { store, scheduler, jobs, folder }
+        Real { store, scheduler, jobs, folder, address }
+    }
+
+    async fn check(&self, what: &str) {
+        check_books(&self.store, what).await;
+        invariants::assert_sound(&self.address, what).await;
     }
 
     /// Starts a run and gives its process once it holds the lease.
@@ -367,7 +384,7 @@ async fn a_child_that_dies_hangs_or_is_cancelled_is_followed_by_the_next() {
         assert_eq!((tries, attempts), (1, vec!["failed".to_owned()]), "{signal:?}");
         real.publishes(now).await;
     }
-    check_books(&real.store, "signals").await;
+    real.check("signals").await;
 
     // Stopped for good: the limit ends it, though it neither answers nor takes the polite signal.
     let process_id = real.at_work(now(3)).await;
@@ -398,6 +415,6 @@ async fn a_child_that_dies_hangs_or_is_cancelled_is_followed_by_the_next() {
     assert_eq!((state.as_str(), tries, attempts.len()), ("failed", 1, 0));
     clock::write_job(&real.jobs, &rules);
     real.publishes(now(7)).await;
-    check_books(&real.store, "children").await;
+    real.check("children").await;
     drop(real.folder);
 }

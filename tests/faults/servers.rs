@@ -4,6 +4,10 @@
 //!
 //! `GRANARY_TRIALS` (a slice of 20 by default, 200 in a full campaign) and `GRANARY_SEED` choose.
 
+#[path = "chance.rs"]
+mod chance;
+#[path = "invariants.rs"]
+mod invariants;
 #[path = "../service/support/postgres.rs"]
 mod postgres;
 #[path = "servers/proxy.rs"]
@@ -13,16 +17,28 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use chance::{Random, setting};
 use granary::config::{ALL_TABLES, Database};
 use granary::jobs::import::{ImportOptions, import_files};
 use granary::sources::Map;
 use granary::store::{Store, db};
+use granary_models::calendar::Day;
 use postgres::Server;
 use proxy::{Proxy, pause};
 use sqlx::AssertSqlSafe;
 
-const TABLES: [&str; 6] =
-    ["run", "reorder_line", "forecast", "forecast_series", "finding", "stock_projection"];
+const TABLES: [&str; 10] = [
+    "run",
+    "reorder_line",
+    "forecast",
+    "forecast_series",
+    "finding",
+    "stock_projection",
+    "release_manifest",
+    "released_line",
+    "released_line_event",
+    "acknowledgement",
+];
 /// A program that has not ended after so long hangs.
 const HANG: Duration = Duration::from_secs(180);
 /// The bar: after the database is back, pages must be too.
@@ -30,26 +46,6 @@ const RECOVERY: Duration = Duration::from_secs(30);
 
 fn case() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/two_shops_one_centre")
-}
-
-fn setting(name: &str, otherwise: u64) -> u64 {
-    match std::env::var(name) {
-        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name}={text} is not a number")),
-        Err(_) => otherwise,
-    }
-}
-
-/// SplitMix64 (Steele, Lea & Flood 2014).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut x = self.0;
-        x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (x ^ (x >> 31)) % n
-    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -69,14 +65,17 @@ enum Fault {
 const FAULTS: [Fault; 5] =
     [Fault::Stop, Fault::Cut, Fault::Block, Fault::BlockAndCut, Fault::Terminate];
 
+/// A server with a retailer whose night before is published, released and partly taken. Every trial
+/// has a copy of its own; the pages have one that nobody writes to.
 struct Scene {
     server: Server,
     proxy: Proxy,
-    direct: String,
-    through: String,
     jobs: PathBuf,
-    date: String,
+    date: Day,
 }
+
+const BASE: &str = "base";
+const PAGES: &str = "pages";
 
 impl Scene {
     async fn open() -> Option<Scene> {
@@ -88,10 +87,8 @@ impl Scene {
             }
         };
         let proxy = Proxy::to(&server.folder).await;
-        let direct = server.create("granary").await;
-        let through = format!("postgres://granary@{}/granary", proxy.address);
         let case = case();
-        let store = open(&direct).await;
+        let store = open(&server.create(BASE).await).await;
         for table in &ALL_TABLES {
             let file = case.join("in").join(format!("{}.csv", table.name));
             if !file.exists() {
@@ -105,14 +102,41 @@ impl Scene {
         }
         store.close().await;
         let date = std::fs::read_to_string(case.join("in/date")).expect("a date");
-        let date = date.trim().to_owned();
-        Some(Scene { server, proxy, direct, through, jobs: case.join("in"), date })
+        let date = date.trim().parse().expect("a date");
+        let scene = Scene { server, proxy, jobs: case.join("in"), date };
+        scene.release_and_take().await;
+        scene.server.copy(BASE, PAGES).await;
+        Some(scene)
     }
 
-    fn granary(&self, arguments: &[&str]) -> Command {
+    /// The night before goes out, and purchasing takes every other line.
+    async fn release_and_take(&self) {
+        let before = (self.date - 1).to_string();
+        let run = |arguments: &[&str]| {
+            let output = self.granary(BASE, arguments).stdout(Stdio::piped()).output();
+            let output = output.expect("the program runs");
+            assert!(matches!(output.status.code(), Some(0 | 4)), "{arguments:?}: {output:?}");
+            serde_json::from_slice::<serde_json::Value>(&output.stdout).expect("JSON")
+        };
+        run(&["run", "job", "--date", &before]);
+        run(&["approve", "--all", "job"]);
+        run(&["release", "job"]);
+        let lines = run(&["released", "erp"]);
+        let lines = lines.as_array().expect("lines");
+        assert!(!lines.is_empty(), "nothing went out");
+        let keys = lines.iter().map(|line| line["line_key"].as_str().expect("a key"));
+        let taken: Vec<&str> = ["ack", "erp"].into_iter().chain(keys.step_by(2)).collect();
+        run(&taken);
+    }
+
+    /// The program, which reaches its database through the proxy.
+    fn granary(&self, database: &str, arguments: &[&str]) -> Command {
+        let through = format!("postgres://granary@{}/{database}", self.proxy.address);
         let mut command = Command::new(env!("CARGO_BIN_EXE_granary"));
         command
-            .env("GRANARY_DB", &self.through)
+            .env("GRANARY_DB", through)
+            .env("GRANARY_ACTOR", "anna")
+            .arg("--json")
             .arg("--jobs")
             .arg(&self.jobs)
             .args(arguments)
@@ -122,13 +146,16 @@ impl Scene {
         command
     }
 
-    fn night(&self) -> Command {
-        self.granary(&["run", "job", "--date", &self.date])
+    fn night(&self, database: &str) -> Command {
+        self.granary(database, &["run", "job", "--date", &self.date.to_string()])
     }
 
-    /// Every row of the plan, in order, as text.
-    async fn plan(&self) -> String {
-        let store = open(&self.direct).await;
+    /// Every row of the plan and of what went out, in order, as text, after the independent checker
+    /// found nothing.
+    async fn plan(&self, database: &str) -> String {
+        let address = self.server.address(database);
+        invariants::assert_sound(&address, database).await;
+        let store = open(&address).await;
         let mut snapshot = store.snapshot().await.expect("a snapshot");
         let mut text = String::new();
         for table in TABLES {
@@ -143,19 +170,9 @@ impl Scene {
         text
     }
 
-    /// Takes the plan away, so that a night has to be published again.
-    async fn clear(&self) {
-        let store = open(&self.direct).await;
-        for table in TABLES {
-            let sql = format!("DELETE FROM {table}");
-            store.execute(db::query(AssertSqlSafe(sql))).await.expect(table);
-        }
-        store.close().await;
-    }
-
-    /// Sessions of granary's that the database holds.
+    /// Sessions of granary's that the server holds.
     async fn sessions(&self) -> i64 {
-        let store = open(&self.direct).await;
+        let store = open(&self.server.address(PAGES)).await;
         let mut snapshot = store.snapshot().await.expect("a snapshot");
         let sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'granary' \
                    AND pid <> pg_backend_pid()";
@@ -185,7 +202,7 @@ impl Scene {
                 self.proxy.unblock();
             }
             Fault::Terminate => {
-                let store = open(&self.direct).await;
+                let store = open(&self.server.address(PAGES)).await;
                 let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
                            WHERE application_name = 'granary' AND pid <> pg_backend_pid()";
                 let mut snapshot = store.snapshot().await.expect("a snapshot");
@@ -245,24 +262,26 @@ async fn a_database_that_goes_away_costs_a_run_and_nothing_else() {
     let port = free_port();
     let listen = format!("127.0.0.1:{port}");
     let mut pages = scene
-        .granary(&["serve", "--no-jobs", "--listen", &listen])
+        .granary(PAGES, &["serve", "--no-jobs", "--listen", &listen])
         .spawn()
         .expect("the pages' server starts");
+    let before = scene.plan(BASE).await;
+    scene.server.copy(BASE, "undisturbed").await;
     let started = Instant::now();
-    let code = wait(&mut scene.night().spawn().expect("a night starts")).await;
+    let code = wait(&mut scene.night("undisturbed").spawn().expect("a night starts")).await;
     assert!(matches!(code, Some(0 | 4)), "an undisturbed night: {code:?}");
     let length_ms = started.elapsed().as_millis() as u64;
-    let undisturbed = scene.plan().await;
-    assert!(undisturbed.lines().count() > 20, "{undisturbed}");
-    scene.clear().await;
-    let nothing = scene.plan().await;
+    let undisturbed = scene.plan("undisturbed").await;
+    assert!(undisturbed.len() > before.len(), "{undisturbed}");
 
     let mut random = Random(seed);
     let (mut broken, mut slowest) = (0, Duration::ZERO);
     for trial in 0..trials {
         let fault = FAULTS[(trial % FAULTS.len() as u64) as usize];
         let what = format!("trial {trial}, {fault:?}");
-        let mut night = scene.night().spawn().expect("a night starts");
+        let name = format!("trial_{trial}");
+        scene.server.copy(BASE, &name).await;
+        let mut night = scene.night(&name).spawn().expect("a night starts");
         pause(random.below(length_ms + 1)).await;
         scene.strike(fault, 200 + random.below(1500)).await;
         let back = Instant::now();
@@ -272,17 +291,19 @@ async fn a_database_that_goes_away_costs_a_run_and_nothing_else() {
         }
         slowest = slowest.max(back.elapsed());
         let code = wait(&mut night).await;
-        let after = scene.plan().await;
+        let after = scene.plan(&name).await;
         if matches!(code, Some(0 | 4)) {
             assert_eq!(after, undisturbed, "{what}: it says that it published");
         } else {
             broken += 1;
-            assert!(after == nothing || after == undisturbed, "{what}: a torn plan\n{after}");
+            assert!(after == before || after == undisturbed, "{what}: a torn plan\n{after}");
         }
-        let code = wait(&mut scene.night().spawn().expect("a night starts")).await;
-        assert!(matches!(code, Some(0 | 4)), "{what}: the next run ends with {code:?}");
-        assert_eq!(scene.plan().await, undisturbed, "{what}: the next run's plan");
-        scene.clear().await;
+        let next = scene.night(&name).stderr(Stdio::piped()).spawn().expect("a night starts");
+        let next = next.wait_with_output().expect("a night ends");
+        let said = String::from_utf8_lossy(&next.stderr);
+        assert!(matches!(next.status.code(), Some(0 | 4)), "{what}: the next run: {said}");
+        assert_eq!(scene.plan(&name).await, undisturbed, "{what}: the next run's plan");
+        scene.server.remove(&name).await;
         let sessions = scene.sessions().await;
         assert!(sessions <= 8, "{what}: {sessions} connections are held");
     }

@@ -1,5 +1,7 @@
 //! A night on a small retailer: repeatable, the same on any number of threads, and whole after a kill.
 
+#[path = "../faults/invariants.rs"]
+mod invariants;
 mod support;
 
 use std::process::{Child, Command, Stdio};
@@ -126,6 +128,11 @@ async fn a_night_follows_the_one_before_and_an_earlier_one_can_be_repeated() {
     job.forecast.refit_days = 1;
     let every_night = night(&job, last).await;
     assert_eq!(every_night.series_fitted, every_night.series);
+    // A date older than the refits that are remembered leaves nothing of its own behind.
+    for date in [last - 1, last - 2] {
+        night(&job, date).await;
+        invariants::assert_sound(shop.db(), "an older date").await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,7 +4,7 @@ use granary_models::calendar::Day;
 use serde::Serialize;
 
 use super::{Asked, By, Novelty, Told, checked_qty};
-use crate::config::{Actor, Exit, Refused};
+use crate::config::{Actor, Exit, Refused, faults};
 use crate::store::Store;
 use crate::store::db::Db;
 use crate::store::release::acknowledge as book;
@@ -54,7 +54,9 @@ pub async fn acknowledge(
     let told = Told { confirmed_qty, ..told };
     let (novelty, state) = book::acknowledge(&mut db, by, &consumer, &line, &told).await?;
     let newest = find(&mut db, line_key, None).await?.revision;
+    faults::point("acknowledge.before_commit")?;
     db.commit().await?;
+    faults::point("acknowledge.after_commit")?;
     Ok(Acknowledged {
         consumer,
         line_key: line_key.to_owned(),

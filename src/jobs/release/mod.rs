@@ -32,8 +32,8 @@ pub use self::cancel::cancel;
 pub use self::close::{Closed, close};
 pub use self::send::{Left, Out, ReleaseReport, Total, Why, Wish, release};
 pub use self::switch::{Scope, Turned, go, stop, stops};
+pub use crate::store::release::By;
 pub use crate::store::release::acknowledge::{Novelty, Told};
-pub use crate::store::release::{By, stamp};
 
 /// What is known of a line after something was said of it.
 #[derive(Clone, Debug, PartialEq, Serialize)]

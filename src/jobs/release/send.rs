@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::offer::{Basis, line_of};
 use super::{By, rules_of};
-use crate::config::{Exit, Operation, Refused};
+use crate::config::{Exit, Operation, Refused, faults};
 use crate::store::Store;
 use crate::store::db::{self, Db};
 use crate::store::read::runs::Run;
@@ -144,7 +144,9 @@ pub async fn release(store: &Store, by: &By, wish: &Wish) -> anyhow::Result<Rele
         db.rollback().await?;
         return Ok(report);
     }
+    faults::point("release.before_commit")?;
     db.commit().await.context("committing the release")?;
+    faults::point("release.after_commit")?;
     report.release_id = Some(manifest.release_id);
     report.lines_hash = Some(manifest.lines_hash);
     Ok(report)

@@ -12,7 +12,7 @@ use super::drift::{self, Drift};
 use super::query::accept;
 use super::{Pull, SourceReport, as_rejected};
 use crate::config::source::{Bucket, FileRules, Folder};
-use crate::config::{ColumnSeen, FileSeen, Load, PullNote};
+use crate::config::{ColumnSeen, FileSeen, Load, PullNote, clock};
 use crate::jobs::import::{Report, import_inputs};
 use crate::sources::shelf::{Listed, Shelf};
 use crate::sources::{self, Input, Limits, columns_wanted, isolated};
@@ -84,7 +84,7 @@ async fn pull_files(
 }
 
 fn now() -> String {
-    chrono::Utc::now().format("%Y-%m-%dT%H:%M:%SZ").to_string()
+    clock::stamp(clock::now())
 }
 
 fn note(pull: &Pull<'_>, columns: &[ColumnSeen], rows: u64, file: Option<FileSeen>) -> PullNote {

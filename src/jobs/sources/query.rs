@@ -1,11 +1,9 @@
 //! Rows that a query brings.
 
-use chrono::Utc;
-
 use super::drift::{self, Drift};
 use super::{Pull, SourceReport, as_rejected, watermark};
 use crate::config::source::{Query, WatermarkKind};
-use crate::config::{Exit, Load, PullNote, Refused, Secret};
+use crate::config::{Exit, Load, PullNote, Refused, Secret, clock};
 use crate::jobs::import::import_inputs;
 use crate::sources::query::sql::{self, Parameter, ParameterKind};
 use crate::sources::query::{self, Answer, Ask};
@@ -33,7 +31,7 @@ pub async fn pull(pull: &Pull<'_>, of: &Query, report: &mut SourceReport) -> any
     let new_mark = match &of.watermark {
         Some(of) => {
             let (mark, note) =
-                watermark::after(of, state.watermark.as_deref(), &answer, Utc::now())?;
+                watermark::after(of, state.watermark.as_deref(), &answer, clock::now())?;
             report.notes.extend(note);
             mark
         }

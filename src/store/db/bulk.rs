@@ -37,8 +37,15 @@ pub struct Bulk<'d> {
 }
 
 enum Pending {
-    Sqlite { arguments: SqliteArguments, full_statement: Arc<str> },
-    Postgres(Vec<u8>),
+    Sqlite {
+        arguments: SqliteArguments,
+        full_statement: Arc<str>,
+    },
+    Postgres {
+        bytes: Vec<u8>,
+        /// Whether rows of the table are shown by location; asked before the first copy.
+        guarded: Option<bool>,
+    },
 }
 
 impl<'d> Bulk<'d> {
@@ -52,7 +59,7 @@ impl<'d> Bulk<'d> {
                 arguments: SqliteArguments::default(),
                 full_statement: statement(&into, columns, rows_per_statement).into(),
             },
-            Inner::Postgres(_) => Pending::Postgres(COPY_HEAD.to_vec()),
+            Inner::Postgres(_) => Pending::Postgres { bytes: COPY_HEAD.to_vec(), guarded: None },
         };
         Bulk {
             db,
@@ -73,7 +80,7 @@ impl<'d> Bulk<'d> {
                 .value()
                 .add_to_sqlite(arguments)
                 .map_err(|error| anyhow::anyhow!("cannot bind a value: {error}")),
-            Pending::Postgres(bytes) => {
+            Pending::Postgres { bytes, .. } => {
                 if self.values_in_row == 0 {
                     bytes.extend_from_slice(&(self.columns as i16).to_be_bytes());
                 }
@@ -89,7 +96,7 @@ impl<'d> Bulk<'d> {
         self.values_in_row = 0;
         let full = match &self.pending {
             Pending::Sqlite { .. } => self.rows_pending == self.rows_per_statement,
-            Pending::Postgres(bytes) => bytes.len() >= COPY_BYTES,
+            Pending::Postgres { bytes, .. } => bytes.len() >= COPY_BYTES,
         };
         if full { self.flush().await } else { Ok(()) }
     }
@@ -125,16 +132,19 @@ impl<'d> Bulk<'d> {
                         .await?;
                 }
             }
-            (Inner::Postgres(transaction), Pending::Postgres(bytes)) => {
+            (Inner::Postgres(transaction), Pending::Postgres { bytes, guarded }) => {
                 let mut bytes = std::mem::replace(bytes, COPY_HEAD.to_vec());
                 bytes.extend_from_slice(&COPY_END);
                 let (table, columns) = self.into.split_once(' ').unwrap_or((&self.into, ""));
                 // PostgreSQL does not copy into a table whose rows are shown by location.
-                let guarded: bool = sqlx::query_scalar("SELECT row_security_active($1)")
-                    .bind(table)
-                    .fetch_one(&mut **transaction)
-                    .await?;
-                let rows = if guarded {
+                if guarded.is_none() {
+                    let asked = sqlx::query_scalar("SELECT row_security_active($1)")
+                        .bind(table)
+                        .fetch_one(&mut **transaction)
+                        .await?;
+                    *guarded = Some(asked);
+                }
+                let rows = if *guarded == Some(true) {
                     let columns = columns.trim_matches(['(', ')']);
                     let create = format!(
                         "CREATE TEMPORARY TABLE {STAGE} ON COMMIT DROP AS \

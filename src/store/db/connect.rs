@@ -13,15 +13,6 @@ use sqlx::{Connection, PgConnection, PgPool, SqliteConnection};
 use super::{Dialect, Pools, schema};
 use crate::config::{Exit, Refused, Secret};
 
-/// Whether the schema may be brought up to date on the way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Connected {
-    /// Migrations that are lacking are applied.
-    Migrated,
-    /// A schema that is behind is refused: the role at hand may not change it.
-    AsFound,
-}
-
 /// How long a caller waits for a connection of the pool.
 const ACQUIRE_SECONDS: u64 = 120;
 
@@ -75,7 +66,7 @@ async fn migrate_sqlite(path: &Path, options: &SqliteConnectOptions) -> anyhow::
 /// Limits are set on the server's side, where they hold whatever happens to this process: a statement
 /// may take ten minutes, and a transaction in which nothing happens for half a minute is ended, so that
 /// a process that hangs does not keep the others from writing.
-pub async fn open_postgres(url: &Secret, as_found: Connected) -> anyhow::Result<Pools> {
+pub async fn open_postgres(url: &Secret) -> anyhow::Result<Pools> {
     let options = PgConnectOptions::from_str(url.reveal())
         .map_err(|_| {
             let message = "the database's address cannot be read; it should look like \
@@ -96,7 +87,7 @@ pub async fn open_postgres(url: &Secret, as_found: Connected) -> anyhow::Result<
     let mut connection = PgConnection::connect_with(&options)
         .await
         .with_context(|| format!("cannot connect to PostgreSQL at {place}"))?;
-    let migrated = migrate_postgres(&mut connection, as_found).await;
+    let migrated = migrate_postgres(&mut connection).await;
     // A connection that is lost at this point is found lost again by the pool.
     let _ = connection.close().await;
     migrated.with_context(|| format!("the database at {place}"))?;
@@ -126,10 +117,7 @@ fn pool_options() -> PgPoolOptions {
         })
 }
 
-async fn migrate_postgres(
-    connection: &mut PgConnection,
-    as_found: Connected,
-) -> anyhow::Result<()> {
+async fn migrate_postgres(connection: &mut PgConnection) -> anyhow::Result<()> {
     let version: i32 = sqlx::query_scalar("SELECT current_setting('server_version_num')::int4")
         .fetch_one(&mut *connection)
         .await?;
@@ -157,11 +145,6 @@ async fn migrate_postgres(
     if applied == known {
         return Ok(());
     }
-    if as_found == Connected::AsFound {
-        let message =
-            format!("its schema is version {applied}, {known} is needed: granary migrate");
-        return Err(Refused::new(Exit::Failed, message).into());
-    }
     // Whoever may act as the owner does, so that new tables belong to it like the others.
     let owner: bool = sqlx::query_scalar(
         "SELECT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'granary_owner' \
@@ -184,18 +167,6 @@ fn explain_schema(error: sqlx::migrate::MigrateError) -> anyhow::Error {
         _ => return anyhow::Error::new(error).context("cannot bring the schema up to date"),
     };
     anyhow::Error::new(error).context(advice)
-}
-
-/// Whether an error means that the connection is gone, so that the same may be tried again.
-pub fn is_lost(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::WorkerCrashed => true,
-        // Class 57P: the server is shutting down, crashed or starting; 08: the connection broke.
-        sqlx::Error::Database(error) => {
-            error.code().is_some_and(|code| code.starts_with("57P") || code.starts_with("08"))
-        }
-        _ => false,
-    }
 }
 
 /// Ends every connection; for tests and for a calm exit.

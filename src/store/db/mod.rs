@@ -19,7 +19,6 @@ mod value;
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
 pub use bulk::Bulk;
-pub use connect::{Connected, is_lost};
 pub use query::{Query, Readable, query, query_as, query_scalar};
 pub use row::{Column, Row};
 pub use schema::migrator;

@@ -7,7 +7,7 @@ use granary_models::calendar::Day;
 use sqlx::AssertSqlSafe;
 
 use super::Fate;
-use crate::config::{Symbols, TableLoad, Value, Values};
+use crate::config::{Symbols, TableLoad, Value, Values, clock};
 use crate::store::db::{self, Bulk, Db, Dialect, Query};
 
 /// SQLite takes 32,766 variables in a statement; more rows a statement than these gain nothing.
@@ -195,7 +195,7 @@ async fn unstage(db: &mut Db) -> sqlx::Result<()> {
 
 fn stamp_text(at: i64) -> String {
     match chrono::DateTime::from_timestamp(at, 0) {
-        Some(at) => at.format("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        Some(at) => clock::stamp(at),
         None => String::new(),
     }
 }

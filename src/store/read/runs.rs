@@ -114,35 +114,12 @@ pub async fn newest_per_job(db: &mut Db) -> sqlx::Result<Vec<Run>> {
     db::query_as("SELECT * FROM v_run_current ORDER BY job").fetch_all(db).await
 }
 
-/// The business dates of a job for which a run was stored, held ones too, oldest first.
-pub async fn dates_with_run(db: &mut Db, job: &str, from: Day) -> sqlx::Result<Vec<String>> {
-    db::query_scalar(
-        "SELECT DISTINCT business_date FROM run WHERE job = $1 AND business_date >= $2 \
-         ORDER BY business_date",
-    )
-    .bind(job)
-    .bind(from.to_string())
-    .fetch_all(db)
-    .await
-}
-
 /// The first business date that a job ever had a run for.
 pub async fn first_date(db: &mut Db, job: &str) -> sqlx::Result<Option<String>> {
     db::query_scalar("SELECT min(business_date) FROM run WHERE job = $1")
         .bind(job)
         .fetch_one(db)
         .await
-}
-
-/// Starts of a job for one business date, newest first.
-pub async fn attempts_of(db: &mut Db, job: &str, date: Day) -> sqlx::Result<Vec<Attempt>> {
-    db::query_as(
-        "SELECT * FROM run_attempt WHERE job = $1 AND business_date = $2 ORDER BY attempt_id DESC",
-    )
-    .bind(job)
-    .bind(date.to_string())
-    .fetch_all(db)
-    .await
 }
 
 /// The last starts of a job, newest first.

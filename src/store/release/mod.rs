@@ -18,12 +18,8 @@ use granary_models::plan::release::ReleaseRules;
 
 use super::db::{self, Db};
 use super::read::runs::Run;
+use crate::config::clock::stamp;
 use crate::config::{Actor, Operation};
-
-/// An instant as the tables have it: UTC to the second. It sorts as time does.
-pub fn stamp(at: DateTime<Utc>) -> String {
-    at.format("%Y-%m-%dT%H:%M:%SZ").to_string()
-}
 
 /// Who does something, and when.
 #[derive(Clone, Debug)]

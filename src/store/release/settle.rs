@@ -105,57 +105,43 @@ pub async fn settle(
     Ok(judgement.state)
 }
 
+/// A digest over what the night decided of each line; rows to be written and rows that were read have
+/// the same fields, of types that differ only in who owns the texts.
+macro_rules! digest {
+    ($lines:expr) => {{
+        let mut hasher = blake3::Hasher::new();
+        for line in $lines {
+            let texts = [
+                line.line_key.as_ref(),
+                line.kind.as_ref(),
+                line.item_id.as_ref(),
+                line.supplier_id.as_ref(),
+                line.source_location_id.as_ref(),
+                line.location_id.as_ref(),
+                line.order_uom.as_ref(),
+                line.currency.as_ref(),
+                line.order_on.as_ref(),
+                line.expected_on.as_ref(),
+                line.held_because.as_ref(),
+            ];
+            let cap_qty = line.cap_qty.unwrap_or(-1);
+            add(&mut hasher, texts, [line.qty, line.order_qty, line.unit_cost_minor, cap_qty]);
+        }
+        hasher.finalize().to_hex().to_string()
+    }};
+}
+
 /// A digest of what the night decided of its lines. What people and purchasing do to a line later is
 /// not in it.
 fn digest_of_rows(plan: &[LineRow]) -> String {
     let mut by_key: Vec<&LineRow> = plan.iter().collect();
     by_key.sort_by(|a, b| a.line_key.cmp(&b.line_key));
-    let mut hasher = blake3::Hasher::new();
-    for line in by_key {
-        add(
-            &mut hasher,
-            [
-                &line.line_key,
-                line.kind,
-                &line.item_id,
-                &line.supplier_id,
-                &line.source_location_id,
-                &line.location_id,
-                &line.order_uom,
-                &line.currency,
-                &line.order_on,
-                &line.expected_on,
-                &line.held_because,
-            ],
-            [line.qty, line.order_qty, line.unit_cost_minor, line.cap_qty.unwrap_or(-1)],
-        );
-    }
-    hasher.finalize().to_hex().to_string()
+    digest!(by_key)
 }
 
 /// The same of lines that were read back, by key.
 pub fn digest_of_lines(plan: &[PlanLine]) -> String {
-    let mut hasher = blake3::Hasher::new();
-    for line in plan {
-        add(
-            &mut hasher,
-            [
-                &line.line_key,
-                &line.kind,
-                &line.item_id,
-                &line.supplier_id,
-                &line.source_location_id,
-                &line.location_id,
-                &line.order_uom,
-                &line.currency,
-                &line.order_on,
-                &line.expected_on,
-                &line.held_because,
-            ],
-            [line.qty, line.order_qty, line.unit_cost_minor, line.cap_qty.unwrap_or(-1)],
-        );
-    }
-    hasher.finalize().to_hex().to_string()
+    digest!(plan)
 }
 
 fn add(hasher: &mut blake3::Hasher, texts: [&str; 11], numbers: [i64; 4]) {

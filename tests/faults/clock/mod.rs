@@ -2,7 +2,11 @@
 //! chance, and processes to treat badly.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
-use std::path::Path;
+#[path = "../chance.rs"]
+pub mod chance;
+
+use chance::setting;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use granary::store::Store;
@@ -26,6 +30,14 @@ pub fn job_text(schedule: &str) -> String {
          [defaults]\nlead_time_days = 3\nreview_days = 7\nmoq = 1\nmultiple = 1\ncurrency = \"CNY\"\n\
          unit_cost_minor = 300\nunit_price_minor = 500\nsupplier_id = \"V1\"\non_hand_cover_days = 3\n"
     )
+}
+
+/// Makes the folder of jobs, with the one job, and names it.
+pub fn write_jobs(folder: &Path, schedule: &str) -> PathBuf {
+    let jobs = folder.join("jobs");
+    std::fs::create_dir_all(&jobs).expect("a folder");
+    write_job(&jobs, schedule);
+    jobs
 }
 
 pub fn write_job(folder: &Path, schedule: &str) {
@@ -64,33 +76,14 @@ pub async fn fill(store: &Store, until: Day) {
     db.commit().await.expect("committed");
 }
 
-/// SplitMix64 (Steele, Lea and Flood 2014): enough chance for choosing faults.
-pub struct Chance(pub u64);
-
-impl Chance {
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    pub fn below(&mut self, n: u64) -> u64 {
-        self.next() % n
-    }
-}
-
 /// `GRANARY_TRIALS`, or as many as suit every run of the tests.
 pub fn trials(usual: usize) -> usize {
-    let text = std::env::var("GRANARY_TRIALS").ok();
-    text.map_or(usual, |text| text.parse().expect("GRANARY_TRIALS is a number"))
+    setting("GRANARY_TRIALS", usual as u64) as usize
 }
 
 /// `GRANARY_SEED`, or 1; printed, so that a failure can be had again.
 pub fn seed(of: &str) -> u64 {
-    let text = std::env::var("GRANARY_SEED").ok();
-    let seed = text.map_or(1, |text| text.parse().expect("GRANARY_SEED is a number"));
+    let seed = setting("GRANARY_SEED", 1);
     println!("{of}: GRANARY_SEED={seed}");
     seed
 }

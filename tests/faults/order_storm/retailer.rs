@@ -222,19 +222,24 @@ impl Retailer {
         );
     }
 
-    /// Purchasing places the lines of tonight's plan: item, place and quantity.
-    pub fn place_orders(&mut self, lines: &[(String, String, i64)]) -> String {
-        let mut text = ORDERS.to_owned();
+    /// Purchasing places the lines of tonight's plan: item, place and quantity. Gives the orders'
+    /// numbers and their rows.
+    pub fn place_orders<'a>(
+        &mut self,
+        lines: impl Iterator<Item = (&'a str, &'a str, i64)>,
+    ) -> (Vec<String>, String) {
+        let (mut numbers, mut text) = (Vec::new(), ORDERS.to_owned());
         for (item, place, qty) in lines {
-            let of = |offer: &Offer| offer.item == *item && offer.place == *place;
+            let of = |offer: &Offer| offer.item == item && offer.place == place;
             let offer = self.offers.iter().position(of).expect("an offer of the plan");
             let (ordered_on, expected_on) = (self.date, self.date + 3);
             let po_id = format!("PO-{ordered_on}-{offer}");
-            let open = Open { po_id, offer, qty: *qty, ordered_on, expected_on };
+            let open = Open { po_id, offer, qty, ordered_on, expected_on };
             self.write_order(&mut text, &open, None);
+            numbers.push(open.po_id.clone());
             self.open.push(open);
         }
-        text
+        (numbers, text)
     }
 
     /// One day of sales; of the stock too, where it is a day that passes.

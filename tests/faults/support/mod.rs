@@ -1,61 +1,34 @@
 //! What fault tests share: the independent checker, a canonical dump, and the program itself.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+#[path = "../chance.rs"]
+mod chance;
+#[path = "../invariants.rs"]
+pub mod invariants;
 pub mod retailer;
 pub mod scene;
+
+pub use chance::{Random, setting};
+pub use invariants::{broken, open};
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{AssertSqlSafe, Column, ConnectOptions, Row, SqliteConnection, TypeInfo, ValueRef};
+use sqlx::{AssertSqlSafe, Column, Row, SqliteConnection, TypeInfo, ValueRef};
 
-/// One invariant of `check.sql`.
-pub struct Check {
-    pub name: &'static str,
-    pub sql: &'static str,
-}
-
-/// Every invariant, in the order of the file.
-pub fn checks() -> Vec<Check> {
-    let parts = include_str!("../check.sql").split("-- check: ").skip(1);
-    parts
-        .map(|part| {
-            let (name, sql) = part.split_once('\n').expect("a query below its name");
-            Check { name: name.trim(), sql: sql.trim().trim_end_matches(';') }
-        })
-        .collect()
-}
-
-/// What is broken, one line each: the invariant's name and where.
-pub async fn broken(db: &mut SqliteConnection) -> Vec<String> {
-    let mut broken = Vec::new();
-    for check in checks() {
-        let rows: Vec<String> = sqlx::query_scalar(check.sql)
-            .fetch_all(&mut *db)
-            .await
-            .unwrap_or_else(|error| panic!("{}: {error}", check.name));
-        broken.extend(rows.into_iter().map(|row| format!("{}: {row}", check.name)));
-    }
-    broken
-}
-
-/// Opens a database as any other program would, without the service's own code.
-pub async fn open(db: &Path) -> SqliteConnection {
-    SqliteConnectOptions::new().filename(db).connect().await.expect("a database")
-}
-
-/// Tables of the plan: those with a `run_id`, and what nights remember.
+/// Tables of the plan and of what became of it: those with a `run_id`, what nights remember, and what
+/// people and purchasing systems said.
 async fn plan_tables(db: &mut SqliteConnection) -> Vec<String> {
     let tables: Vec<String> = sqlx::query_scalar(
         "SELECT t.name FROM sqlite_master t WHERE t.type = 'table' AND (t.name LIKE \
-         'forecast_memory%' OR EXISTS (SELECT 1 FROM pragma_table_info(t.name) c \
+         'forecast_memory%' OR t.name IN ('approval', 'acknowledgement', 'release_total', \
+         'released_line_event') OR EXISTS (SELECT 1 FROM pragma_table_info(t.name) c \
          WHERE c.name = 'run_id')) ORDER BY t.name",
     )
     .fetch_all(db)
     .await
     .expect("the schema");
-    assert!(tables.len() >= 16, "{tables:?}");
+    assert!(tables.len() >= 24, "{tables:?}");
     tables
 }
 
@@ -123,35 +96,6 @@ pub fn granary(db: &Path, jobs: &Path) -> Command {
     command.arg("--db").arg(db).arg("--jobs").arg(jobs).arg("--json");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command
-}
-
-/// A number from the environment.
-pub fn setting(name: &str, otherwise: u64) -> u64 {
-    match std::env::var(name) {
-        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name}={text} is not a number")),
-        Err(_) => otherwise,
-    }
-}
-
-/// SplitMix64 (Steele, Lea & Flood 2014).
-pub struct Random(pub u64);
-
-impl Random {
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut x = self.0;
-        x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        x ^ (x >> 31)
-    }
-
-    pub fn below(&mut self, n: u64) -> u64 {
-        self.next() % n
-    }
-
-    pub fn unit(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1u64 << 53) as f64
-    }
 }
 
 /// A copy of a database that no process has open, in a folder of its own.

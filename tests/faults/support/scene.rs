@@ -1,7 +1,7 @@
 //! A small retailer between two nights, and what the second one must come to.
 
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use granary::config::Table;
@@ -16,7 +16,11 @@ use super::{broken, copy, difference, dump_plan, granary, open};
 /// Thirty-six series make five partitions or so.
 const PARTITION_SERIES: &str = "8";
 
-/// A retailer whose first night is published, and what its second night must come to.
+/// The job whose lines go out, and the system that takes them.
+pub const RELEASED: &str = "refit";
+pub const CONSUMER: &str = "erp";
+
+/// A retailer whose first night is published and partly taken, and what its second night must come to.
 pub struct Scene {
     pub folder: tempfile::TempDir,
     pub base: PathBuf,
@@ -59,6 +63,7 @@ impl Scene {
             let status = night.args(["run", job, "--date", &date]).status().expect("a night");
             assert!(matches!(status.code(), Some(0 | 4)), "{job}: {status}");
         }
+        scene.release_and_take(&scene.base);
         let mut db = open(&scene.base).await;
         assert_eq!(broken(&mut db).await, Vec::<String>::new(), "before any kill");
         scene.before = dump_plan(&mut db).await;
@@ -68,6 +73,42 @@ impl Scene {
             scene.nights.push(night);
         }
         scene
+    }
+
+    /// What the first night of one job orders from one supplier goes out, and purchasing takes every
+    /// other line. The second night still has something to order.
+    fn release_and_take(&self, db: &Path) {
+        self.people(db, &["approve", "--all", RELEASED, "--supplier", "acme"]);
+        self.people(db, &["release", RELEASED]);
+        let keys = self.to_take(db);
+        assert!(keys.len() > 2, "{keys:?}");
+        let taken: Vec<&str> = keys.iter().step_by(2).map(String::as_str).collect();
+        self.people(db, &[&["ack", CONSUMER], &taken[..]].concat());
+    }
+
+    /// A command of somebody's, who must be known by name.
+    pub fn person(&self, db: &Path, arguments: &[&str]) -> Command {
+        let mut command = granary(db, self.folder.path());
+        command.env("GRANARY_ACTOR", "anna").args(arguments);
+        command
+    }
+
+    /// Runs such a command to its end and gives what it printed.
+    pub fn people(&self, db: &Path, arguments: &[&str]) -> serde_json::Value {
+        let mut command = self.person(db, arguments);
+        let output = command.stdout(Stdio::piped()).stderr(Stdio::piped()).output();
+        let output = output.expect("the program runs");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(matches!(output.status.code(), Some(0 | 4)), "{arguments:?}: {errors}");
+        serde_json::from_slice(&output.stdout).expect("JSON")
+    }
+
+    /// Keys of the lines that the purchasing system has still to take.
+    pub fn to_take(&self, db: &Path) -> Vec<String> {
+        let lines = self.people(db, &["released", CONSUMER]);
+        let lines = lines.as_array().expect("a list of lines");
+        let key = |line: &serde_json::Value| line["line_key"].as_str().expect("a key").to_owned();
+        lines.iter().map(key).collect()
     }
 
     /// The plan of an undisturbed second night, the same from three starts, and the middle of their
@@ -91,7 +132,7 @@ impl Scene {
         Undisturbed { job, plan: plans.remove(0), usual: durations[1] }
     }
 
-    pub fn command(&self, db: &Path, start: Start) -> std::process::Command {
+    pub fn command(&self, db: &Path, start: Start) -> Command {
         let mut command = granary(db, self.folder.path());
         command.env("GRANARY_PARTITION_SERIES", PARTITION_SERIES);
         command.args(["run", start.job, "--threads", &start.threads.to_string()]);

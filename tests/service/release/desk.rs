@@ -17,6 +17,7 @@ use granary_models::plan::release::ReleaseRules;
 use granary_models::policy::terms::SupplyKind;
 use sqlx::AssertSqlSafe;
 
+use crate::invariants::{Invariant, of_part};
 use crate::support::database;
 use crate::support::postgres::Server;
 
@@ -252,10 +253,10 @@ impl Desk {
     }
 
     /// What is wrong by the independent checker.
-    pub async fn broken(&self) -> BTreeMap<String, Vec<Vec<String>>> {
+    pub async fn broken(&self) -> BTreeMap<&'static str, Vec<Vec<String>>> {
         let mut broken = BTreeMap::new();
-        for (name, sql) in invariants() {
-            let rows = self.rows(&sql).await;
+        for Invariant { name, sql, .. } in of_part("releases") {
+            let rows = self.rows(sql).await;
             if !rows.is_empty() {
                 broken.insert(name, rows);
             }
@@ -273,23 +274,6 @@ impl Desk {
         let choice = read::runs::RunChoice::default();
         read::runs::find(&mut db, &choice).await.expect("a run").expect("a published run")
     }
-}
-
-/// The named queries of `tests/faults/check_release.sql`.
-pub fn invariants() -> Vec<(String, String)> {
-    let path =
-        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults/check_release.sql");
-    let text = std::fs::read_to_string(path).expect("the checker's queries");
-    let named: Vec<(String, String)> = text
-        .split("-- name: ")
-        .skip(1)
-        .map(|part| {
-            let (name, sql) = part.split_once('\n').expect("a query after its name");
-            (name.trim().to_owned(), sql.trim().trim_end_matches(';').to_owned())
-        })
-        .collect();
-    assert!(named.len() >= 15, "{}", named.len());
-    named
 }
 
 /// The message of a refusal, which must hold these words.

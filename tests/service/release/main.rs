@@ -1,12 +1,14 @@
 //! From proposal to order, on both databases.
 
+#[path = "../../faults/invariants.rs"]
+mod invariants;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod checker;
 mod commands;
 mod desk;
 mod guard;
-mod invariants;
 mod life;
 mod nights;
 mod on_order;

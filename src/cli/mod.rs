@@ -24,6 +24,7 @@ mod migrate;
 mod plan;
 mod policy;
 mod progress;
+mod publish;
 mod pull;
 mod purge;
 mod read;
@@ -144,6 +145,8 @@ enum Command {
     /// Cancel a line, before its release or after.
     #[command(alias = "cancel-line")]
     Cancel(cancel::CancelArgs),
+    /// Publish a plan that gates hold, as somebody who has looked at it.
+    Publish(publish::PublishArgs),
     /// Send out what may go of a job's newest plan, in one transaction.
     Release(release::ReleaseArgs),
     /// Show what a purchasing system has still to take; reading marks nothing.
@@ -208,6 +211,7 @@ impl Cli {
             Command::Approve(args) => approve::run(global, args).await,
             Command::Override(args) => amend::run(global, args).await,
             Command::Cancel(args) => cancel::run(global, args).await,
+            Command::Publish(args) => publish::run(global, args).await,
             Command::Release(args) => release::run(global, args).await,
             Command::Released(args) => released::run(global, args).await,
             Command::Ack(args) => ack::run(global, args).await,

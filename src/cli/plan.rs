@@ -110,8 +110,8 @@ fn render(report: &Report, style: Style) -> Result<String, std::fmt::Error> {
     }
     if let Some(held) = &report.held_run {
         let text = format!(
-            "A plan for {} is held ({}); see it with --run '{}'.",
-            held.business_date, held.held_because, held.run_id
+            "A plan for {} is held ({}); see it with --run '{}', publish it with granary publish {}.",
+            held.business_date, held.held_because, held.run_id, held.job
         );
         writeln!(out, "{}", style.alarm(&text))?;
     }

@@ -8,7 +8,7 @@ use granary_models::calendar::Day;
 use super::Global;
 use super::progress::Stages;
 use crate::config::{Exit, Job, JobKind, clock};
-use crate::jobs::nightly::{self, RunOptions, RunOutcome};
+use crate::jobs::nightly::{self, Lift, RunOptions, RunOutcome};
 use crate::jobs::timetable::Timetable;
 use crate::store::Store;
 use crate::store::attempt::Asked;
@@ -40,12 +40,17 @@ pub async fn run(global: &Global, args: RunArgs) -> anyhow::Result<Exit> {
         return Ok(run_scheduled(global, &store, &job, date).await?.exit());
     }
     let outcome = run_job(global, &store, &job, args.date).await?;
-    if global.json {
-        println!("{}", serde_json::to_string_pretty(&outcome)?);
-    } else {
-        print_outcome(&outcome);
-    }
+    report(global, &outcome)?;
     Ok(outcome.exit())
+}
+
+pub fn report(global: &Global, outcome: &RunOutcome) -> anyhow::Result<()> {
+    if global.json {
+        println!("{}", serde_json::to_string_pretty(outcome)?);
+    } else {
+        print_outcome(outcome);
+    }
+    Ok(())
 }
 
 /// A purge under the job's lease, so that the clock knows its dates as it knows those of nights.
@@ -88,10 +93,32 @@ pub async fn run_job(
         Some(date) => date,
         None => nightly::default_business_date(store, job).await?,
     };
+    run_by_hand(global, store, job, date, None).await
+}
+
+/// The night of a held plan again, to publish it as it stands.
+pub async fn run_lifted(
+    global: &Global,
+    store: &Store,
+    job: &Job,
+    lift: Lift,
+) -> anyhow::Result<RunOutcome> {
+    let date = lift.business_date;
+    run_by_hand(global, store, job, date, Some(lift)).await
+}
+
+async fn run_by_hand(
+    global: &Global,
+    store: &Store,
+    job: &Job,
+    date: Day,
+    lift: Option<Lift>,
+) -> anyhow::Result<RunOutcome> {
     let stages = Stages::new();
     let options = RunOptions {
         threads: global.threads,
         partition_series: global.partition_series,
+        lift,
         on_stage: &|stage| stages.begin(stage),
     };
     let outcome = run_asked(store, job, date, Asked::ByHand, &options).await;
@@ -112,6 +139,7 @@ async fn run_scheduled(
     let options = RunOptions {
         threads: global.threads,
         partition_series: global.partition_series,
+        lift: None,
         on_stage: &on_stage,
     };
     run_asked(store, job, date, Asked::ByClock { due_at }, &options).await
@@ -157,6 +185,12 @@ pub fn print_outcome(outcome: &RunOutcome) {
     match outcome.held_because.as_slice() {
         [] => println!("{} published", outcome.run_id),
         gates => println!("{} HELD by {}", outcome.run_id, gates.join(", ")),
+    }
+    if !outcome.lifted.is_empty() {
+        println!("lifted: {}", outcome.lifted.join(", "));
+    }
+    if let Some(why) = &outcome.not_lifted {
+        println!("not lifted: {why}");
     }
     println!(
         "{} series, {} days of history, {} items planned",

@@ -14,7 +14,7 @@ const MOST_DAYS: i32 = 36_500;
 
 impl Retention {
     /// What can be named. `run` is a plan with everything that belongs to it.
-    pub const TABLES: [&str; 14] = [
+    pub const TABLES: [&str; 15] = [
         "sales",
         "stock",
         "stock_lot",
@@ -26,6 +26,7 @@ impl Retention {
         "calendar_event",
         "run",
         "run_attempt",
+        "job_event",
         "import_rejection",
         "import_batch",
         "purge_log",

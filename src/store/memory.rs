@@ -6,7 +6,6 @@ use anyhow::Context;
 use granary_models::backtest::memory::{Memory, PanelMemory, SeriesMemory};
 use granary_models::calendar::Day;
 
-use super::Store;
 use super::db::{self, Bulk, Db};
 
 /// What a night adds to the memory, in the form in which it is stored.
@@ -29,50 +28,47 @@ impl MemoryRows {
     }
 }
 
-impl Store {
-    /// What was remembered before a business date, when the last refit is at most `age_days` old.
-    /// A memory that another version wrote and this one cannot read counts as none.
-    pub async fn memory(
-        &self,
-        job: &str,
-        before: Day,
-        age_days: i32,
-    ) -> anyhow::Result<Option<Memory>> {
-        let mut snapshot = self.snapshot().await?;
-        let panel: Option<(String, Vec<u8>)> = db::query_as(
-            "SELECT fitted_on, memory FROM forecast_memory \
-             WHERE job = $1 AND fitted_on < $2 AND fitted_on >= $3 \
-             ORDER BY fitted_on DESC LIMIT 1",
-        )
-        .bind(job)
-        .bind(before.to_string())
-        .bind((before + -age_days).to_string())
-        .fetch_optional(&mut snapshot)
-        .await
-        .context("reading the forecasts' memory")?;
-        let Some((fitted_on, panel)) = panel else { return Ok(None) };
-        let Ok(panel) = postcard::from_bytes::<PanelMemory>(&panel) else { return Ok(None) };
-        let mut series = HashMap::new();
-        let mut readable = true;
-        db::query(
-            "SELECT memory FROM forecast_memory_series \
-             WHERE job = $1 AND fitted_on >= $2 AND fitted_on < $3 ORDER BY fitted_on",
-        )
-        .bind(job)
-        .bind(fitted_on)
-        .bind(before.to_string())
-        .each(&mut snapshot, |row| {
-            match postcard::from_bytes::<SeriesMemory>(row.bytes("memory")?) {
-                // Later fits come later and stay.
-                Ok(memory) => _ = series.insert(memory.key, memory),
-                Err(_) => readable = false,
-            }
-            Ok::<(), anyhow::Error>(())
-        })
-        .await
-        .context("reading the forecasts' memory")?;
-        Ok(readable.then_some(Memory { panel, series }))
-    }
+/// What was remembered before a business date, when the last refit is at most `age_days` old.
+/// A memory that another version wrote and this one cannot read counts as none.
+pub async fn read(
+    db: &mut Db,
+    job: &str,
+    before: Day,
+    age_days: i32,
+) -> anyhow::Result<Option<Memory>> {
+    let panel: Option<(String, Vec<u8>)> = db::query_as(
+        "SELECT fitted_on, memory FROM forecast_memory \
+         WHERE job = $1 AND fitted_on < $2 AND fitted_on >= $3 \
+         ORDER BY fitted_on DESC LIMIT 1",
+    )
+    .bind(job)
+    .bind(before.to_string())
+    .bind((before + -age_days).to_string())
+    .fetch_optional(&mut *db)
+    .await
+    .context("reading the forecasts' memory")?;
+    let Some((fitted_on, panel)) = panel else { return Ok(None) };
+    let Ok(panel) = postcard::from_bytes::<PanelMemory>(&panel) else { return Ok(None) };
+    let mut series = HashMap::new();
+    let mut readable = true;
+    db::query(
+        "SELECT memory FROM forecast_memory_series \
+         WHERE job = $1 AND fitted_on >= $2 AND fitted_on < $3 ORDER BY fitted_on",
+    )
+    .bind(job)
+    .bind(fitted_on)
+    .bind(before.to_string())
+    .each(&mut *db, |row| {
+        match postcard::from_bytes::<SeriesMemory>(row.bytes("memory")?) {
+            // Later fits come later and stay.
+            Ok(memory) => _ = series.insert(memory.key, memory),
+            Err(_) => readable = false,
+        }
+        Ok::<(), anyhow::Error>(())
+    })
+    .await
+    .context("reading the forecasts' memory")?;
+    Ok(readable.then_some(Memory { panel, series }))
 }
 
 /// Adds a night's memory, and lets go of what lies before the refit before the last.

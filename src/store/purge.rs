@@ -26,7 +26,7 @@ const fn plain(name: &'static str, date: &'static str) -> Purgeable {
     Purgeable { name, table: name, date, except: "" }
 }
 
-pub const ALL: [Purgeable; 14] = [
+pub const ALL: [Purgeable; 15] = [
     plain("sales", "date"),
     Purgeable { name: "stock", table: "stock", date: "date", except: NEWEST_COUNT },
     Purgeable { name: "stock_lot", table: "stock_lot", date: "date", except: NEWEST_COUNT },
@@ -38,6 +38,7 @@ pub const ALL: [Purgeable; 14] = [
     plain("calendar_event", "ends_on"),
     Purgeable { name: "run", table: "run", date: "business_date", except: NEWEST_PLAN },
     plain("run_attempt", "started_at"),
+    plain("job_event", "at"),
     plain("import_rejection", "imported_at"),
     plain("import_batch", "imported_at"),
     plain("purge_log", "purged_at"),

@@ -314,7 +314,7 @@ async fn rounds(postgres: Option<&'static Server>, name: &str, trials: usize, se
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_run_per_date_whatever_befalls_the_servers() {
-    let (trials, seed) = (trials(16), seed("instances"));
+    let (trials, seed) = (trials(50), seed("instances"));
     rounds(None, "SQLite", trials.div_ceil(2), seed).await;
     match Server::shared() {
         Some(server) => rounds(Some(server), "PostgreSQL", trials.div_ceil(2), seed).await,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use granary::jobs::demo::{CategoryEffects, Truth};
-use granary::store::db;
+use granary::store::{db, memory};
 use granary_models::backtest::panel::EffectRow;
 
 use super::support::Shop;
@@ -103,7 +103,9 @@ fn step(regressor: &str) -> f64 {
 
 /// Every effect by its name, uplifts averaged over the series.
 pub async fn check(shop: &Shop, truth: &Truth, job: &str) {
-    let memory = shop.store.memory(job, shop.config.business_date + 1, 1).await;
+    let mut snapshot = shop.store.snapshot().await.expect("a snapshot");
+    let memory = memory::read(&mut snapshot, job, shop.config.business_date + 1, 1).await;
+    drop(snapshot);
     let rows = memory.expect("the memory").expect("a refit").panel.effect_rows;
     let sold = sold(shop).await;
     let mut judged: BTreeMap<String, Judged> = BTreeMap::new();

@@ -6,6 +6,7 @@ use granary_models::calendar::Day;
 
 use super::measures::PERIOD_DAYS;
 use crate::config::{Defaults, Job};
+use crate::store::db::Db;
 use crate::store::inputs::master::{self, Item, Location, Stocking, Supplier, SupplyTerms};
 use crate::store::inputs::{
     Behaviour, CalendarEvent, Lot, MeanStock, Order, Presale, PricePlan, Promotion, ShopperEvent,
@@ -13,7 +14,7 @@ use crate::store::inputs::{
 };
 use crate::store::release::on_order::{self, OnOrder, Scope};
 use crate::store::sales::SeriesSales;
-use crate::store::{Store, inputs, sales};
+use crate::store::{inputs, sales};
 
 /// Days of shopper behaviour that are read: launches are judged on recent weeks, and neighbours
 /// are found among what the same shoppers looked at in the last half year.
@@ -46,8 +47,8 @@ pub struct Facts {
 }
 
 impl Facts {
-    pub async fn pull(store: &Store, job: &Job, business_date: Day) -> anyhow::Result<Facts> {
-        let db = &mut store.snapshot().await?;
+    /// Everything comes from one state of the database, the one that `db` sees.
+    pub async fn pull(db: &mut Db, job: &Job, business_date: Day) -> anyhow::Result<Facts> {
         let from = business_date - job.forecast.history_days;
         let behaviour_from = business_date - BEHAVIOUR_DAYS;
         let scope = Scope { job: &job.name, business_date, place: None };

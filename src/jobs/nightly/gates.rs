@@ -20,8 +20,8 @@ use super::panel::{Index, NightPanel, SeriesKey};
 use super::planning::Planned;
 use super::supply::is_open;
 use crate::config::Job;
-use crate::store::Store;
-use crate::store::gates::{EmptiedStock, KnownTerms, PreviousRunRow, ReleasedLine, TermsKey};
+use crate::store::db::Db;
+use crate::store::gates::{self, EmptiedStock, KnownTerms, PreviousRunRow, ReleasedLine, TermsKey};
 use crate::store::inputs::Order;
 use crate::store::publish::{PlannedTermsRow, RunFactRow};
 
@@ -40,15 +40,15 @@ pub struct Before {
 }
 
 impl Before {
-    pub async fn pull(store: &Store, job: &Job, date: Day) -> anyhow::Result<Before> {
+    pub async fn pull(db: &mut Db, job: &Job, date: Day) -> anyhow::Result<Before> {
         let release_days = job.gates.unseen_release_days.min(3_660) as i32;
         Ok(Before {
-            previous: store.previous_run(&job.name, date).await?,
-            other_jobs_value_minor: store.other_jobs_value_minor(&job.name, date).await?,
-            terms: store.known_terms(&job.name, date).await?,
-            emptied: store.emptied_stock(date - COUNT_GAP_DAYS, date).await?,
-            released: store.released_lines(date - release_days, date).await?,
-            unbalanced_imports: store.unbalanced_imports().await?,
+            previous: gates::previous_run(db, &job.name, date).await?,
+            other_jobs_value_minor: gates::other_jobs_value_minor(db, &job.name, date).await?,
+            terms: gates::known_terms(db, &job.name, date).await?,
+            emptied: gates::emptied_stock(db, date - COUNT_GAP_DAYS, date).await?,
+            released: gates::released_lines(db, date - release_days, date).await?,
+            unbalanced_imports: gates::unbalanced_imports(db).await?,
         })
     }
 }

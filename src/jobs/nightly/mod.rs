@@ -5,6 +5,7 @@ mod facts;
 mod findings;
 mod gates;
 mod launches;
+mod lift;
 mod measures;
 mod panel;
 mod pieces;
@@ -47,10 +48,11 @@ use crate::jobs::sources::{self, PullOptions};
 use crate::store::Store;
 use crate::store::attempt::{Asked, Lease};
 use crate::store::checkpoint::Keep;
-use crate::store::memory::MemoryRows;
-use crate::store::publish::RunRows;
+use crate::store::memory::{self, MemoryRows};
+use crate::store::publish::{self, RunRows};
 use crate::store::release::{current_run, held_after};
 
+pub use self::lift::Lift;
 pub use self::pieces::{PARTITION_SERIES, Resumed};
 
 /// How a run is carried out; none of it may change a byte of the plan.
@@ -59,13 +61,15 @@ pub struct RunOptions<'a> {
     pub threads: usize,
     /// About how many series are made, and kept in case of a kill, at a time.
     pub partition_series: usize,
+    /// Who publishes the plan if gates hold it.
+    pub lift: Option<Lift>,
     /// Called with the name of each stage as it begins.
     pub on_stage: &'a (dyn Fn(&'static str) + Send + Sync),
 }
 
 impl Default for RunOptions<'_> {
     fn default() -> Self {
-        RunOptions { threads: 0, partition_series: PARTITION_SERIES, on_stage: &|_| {} }
+        RunOptions { threads: 0, partition_series: PARTITION_SERIES, lift: None, on_stage: &|_| {} }
     }
 }
 
@@ -76,6 +80,10 @@ pub struct RunOutcome {
     pub business_date: Day,
     /// Gate codes that hold the whole plan; empty when it was published.
     pub held_because: Vec<String>,
+    /// Gate codes that held it until somebody lifted them.
+    pub lifted: Vec<String>,
+    /// Why they were not lifted, though somebody asked for it.
+    pub not_lifted: Option<String>,
     pub counts: Counts,
     /// What an attempt that was killed had made already.
     pub resumed: Resumed,
@@ -149,7 +157,8 @@ pub async fn run_under(
     let (outcome, detail) = match &result {
         Ok(run) => {
             let outcome = if run.held_because.is_empty() { "published" } else { "held" };
-            let detail = run.held_because.iter().cloned().chain(run.resumed.told());
+            let lifted = options.lift.as_ref().and_then(|lift| lift.told(run));
+            let detail = run.held_because.iter().cloned().chain(lifted).chain(run.resumed.told());
             (outcome, detail.collect::<Vec<String>>().join(", "))
         }
         Err(error) => match error.downcast_ref::<Refused>() {
@@ -219,23 +228,27 @@ async fn night(
     stages: &mut Stages<'_>,
 ) -> anyhow::Result<RunOutcome> {
     faults::point("attempt.begun")?;
-    if !job.sources.is_empty() {
+    // Who lifts a gate has looked at what was there then.
+    if !job.sources.is_empty() && options.lift.is_none() {
         stages.begin("sources");
         sources::pull(store, job, business_date, PullOptions::default()).await.complete()?;
         stages.end("sources");
     }
     stages.begin("pull");
-    let facts = Facts::pull(store, job, business_date).await?;
+    let mut snapshot = store.snapshot().await?;
+    let db = &mut snapshot;
+    let facts = Facts::pull(db, job, business_date).await?;
     check_freshness(&facts, job)?;
     let before = Before {
-        gates: gates::Before::pull(store, job, business_date).await?,
+        gates: gates::Before::pull(db, job, business_date).await?,
         plan: match &job.limits.hysteresis {
             steady if *steady == Hysteresis::default() => Previous::default(),
-            _ => store.previous_lines(&job.name, business_date).await?,
+            _ => publish::previous_lines(db, &job.name, business_date).await?,
         },
     };
     let remembered_days = job.forecast.refit_days - 1;
-    let memory = store.memory(&job.name, business_date, remembered_days).await?;
+    let memory = memory::read(db, &job.name, business_date, remembered_days).await?;
+    drop(snapshot);
     let digest =
         pieces::digest(&facts.input_digest, job, memory.as_ref(), options.partition_series)?;
     let attempt_id = lease.attempt_id();
@@ -246,7 +259,7 @@ async fn night(
 
     // The numbers are made on threads of their own; async never sees them.
     let of_night = job.clone();
-    let ((rows, mut outcome, ms), resumed) = pieces::run(store, keep, options, move |desk| {
+    let ((mut rows, mut outcome, ms), resumed) = pieces::run(store, keep, options, move |desk| {
         let on = |stage: &'static str| desk.stage(stage);
         let mut stages = Stages { started: Instant::now(), ms: BTreeMap::new(), on: &on };
         compute(&facts, &of_night, &before, memory.as_ref(), desk, &mut stages)
@@ -256,6 +269,9 @@ async fn night(
     outcome.resumed = resumed;
     stages.ms.extend(ms);
 
+    if let Some(lift) = &options.lift {
+        lift.apply(&mut rows, &mut outcome);
+    }
     stages.begin("publish");
     lease.check()?;
     store.publish(attempt_id, &rows).await?;
@@ -388,6 +404,8 @@ fn compute(
         run_id: rows.run.run_id(),
         business_date: facts.business_date,
         held_because: held_because(&planned),
+        lifted: Vec::new(),
+        not_lifted: None,
         counts,
         resumed: Resumed::default(),
         released: None,

@@ -86,6 +86,7 @@ pub fn build(tonight: &Tonight, index: &Index, mut findings: Findings) -> (RunRo
         facts: Vec::new(),
         terms: Vec::new(),
         memory: MemoryRows::default(),
+        lifted: None,
         carried: Carried {
             rules: tonight.job.release.clone(),
             closings: facts.released.closings.clone(),

@@ -114,7 +114,7 @@ fn checked_qty(qty: i64, least: i64) -> Result<i64, Refused> {
 const TEXT_MAX: usize = 1000;
 
 /// A text that somebody gave and that others will read.
-fn checked_text(what: &str, text: &str) -> Result<String, Refused> {
+pub(crate) fn checked_text(what: &str, text: &str) -> Result<String, Refused> {
     let text = text.trim();
     let wrong = if text.is_empty() {
         "is empty"

@@ -19,9 +19,9 @@ use super::{Store, attempt, checkpoint, memory};
 use crate::config::{Actor, clock, faults};
 
 pub use rows::{
-    FindingRow, ForecastRow, ForecastSeriesRow, KpiRow, LineRow, OrderExceptionRow, PlanLimitRow,
-    PlannedTermsRow, ProductionRow, ProjectionRow, RunFactRow, RunRow, RunRows, ScoreRow,
-    SegmentRow, StockExitRow,
+    FindingRow, ForecastRow, ForecastSeriesRow, KpiRow, Lifted, LineRow, OrderExceptionRow,
+    PlanLimitRow, PlannedTermsRow, ProductionRow, ProjectionRow, RunFactRow, RunRow, RunRows,
+    ScoreRow, SegmentRow, StockExitRow,
 };
 
 /// Tables that hold rows of a run; each has a `run_id`.
@@ -60,6 +60,12 @@ impl Store {
             settle::carry(&mut transaction, &by, &run_id, date, &rows.lines, &rows.carried)
                 .await
                 .context("carrying over what was said and released")?;
+            let held = rows.run.run_id_held();
+            delete(&mut transaction, &held).await.context("removing the held plan")?;
+        }
+        if let Some(lifted) = &rows.lifted {
+            let run_id = rows.run.run_id();
+            insert_lift(&mut transaction, &run_id, lifted).await.context("noting who lifted")?;
         }
         let date = (run.job.as_str(), run.business_date.as_str());
         attempt::published(&mut transaction, date, attempt_id, run.state(), &run.held_because)
@@ -71,61 +77,58 @@ impl Store {
     }
 }
 
-impl Store {
-    /// What the last published run before this date bought, by currency.
-    pub async fn previous_value_minor(
-        &self,
-        job: &str,
-        business_date: Day,
-    ) -> anyhow::Result<Option<BTreeMap<String, i64>>> {
-        let counts: Option<String> = db::query_scalar(
-            "SELECT counts FROM run WHERE job = $1 AND business_date < $2 AND state = 'published' \
-             ORDER BY business_date DESC LIMIT 1",
-        )
-        .bind(job)
-        .bind(business_date)
-        .fetch_optional(&mut self.snapshot().await?)
-        .await?;
-        let Some(counts) = counts else { return Ok(None) };
-        let counts: serde_json::Value = serde_json::from_str(&counts)?;
-        Ok(Some(serde_json::from_value(counts["value_minor"].clone())?))
-    }
+/// What the last published run before this date bought, by currency.
+pub async fn previous_value_minor(
+    db: &mut Db,
+    job: &str,
+    business_date: Day,
+) -> anyhow::Result<Option<BTreeMap<String, i64>>> {
+    let counts: Option<String> = db::query_scalar(
+        "SELECT counts FROM run WHERE job = $1 AND business_date < $2 AND state = 'published' \
+         ORDER BY business_date DESC LIMIT 1",
+    )
+    .bind(job)
+    .bind(business_date)
+    .fetch_optional(db)
+    .await?;
+    let Some(counts) = counts else { return Ok(None) };
+    let counts: serde_json::Value = serde_json::from_str(&counts)?;
+    Ok(Some(serde_json::from_value(counts["value_minor"].clone())?))
 }
 
-impl Store {
-    /// The plan that the next one should not leave for little: the published one of the same
-    /// business date, else the lines of the night before that nobody has acted on.
-    pub async fn previous_lines(&self, job: &str, business_date: Day) -> anyhow::Result<Previous> {
-        let rows: Vec<(String, String, i64, String)> = db::query_as(
-            "SELECT r.business_date, l.line_key, l.qty, l.expected_on FROM run r \
-             JOIN reorder_line l ON l.run_id = r.run_id \
-             WHERE r.job = $1 AND r.state = 'published' \
-               AND (l.state IN ('proposed', 'held') OR r.business_date = $2) \
-               AND r.business_date = (SELECT max(business_date) FROM run WHERE job = $1 \
-                 AND state = 'published' AND business_date <= $2) ORDER BY l.line_key",
-        )
-        .bind(job)
-        .bind(business_date)
-        .fetch_all(&mut self.snapshot().await?)
-        .await
-        .context("reading the plan before")?;
-        let mut previous = Previous::default();
-        for (date, line_key, qty, expected_on) in rows {
-            previous.whole |= date == business_date.to_string();
-            let expected_on = expected_on.parse().context("column expected_on of reorder_line")?;
-            let key = key_without_date(&line_key).to_owned();
-            previous.lines.insert(key, PreviousLine { qty, expected_on });
-        }
-        Ok(previous)
+/// The plan that the next one should not leave for little: the published one of the same
+/// business date, else the lines of the night before that nobody has acted on.
+pub async fn previous_lines(
+    db: &mut Db,
+    job: &str,
+    business_date: Day,
+) -> anyhow::Result<Previous> {
+    let rows: Vec<(String, String, i64, String)> = db::query_as(
+        "SELECT r.business_date, l.line_key, l.qty, l.expected_on FROM run r \
+         JOIN reorder_line l ON l.run_id = r.run_id \
+         WHERE r.job = $1 AND r.state = 'published' \
+           AND (l.state IN ('proposed', 'held') OR r.business_date = $2) \
+           AND r.business_date = (SELECT max(business_date) FROM run WHERE job = $1 \
+             AND state = 'published' AND business_date <= $2) ORDER BY l.line_key",
+    )
+    .bind(job)
+    .bind(business_date)
+    .fetch_all(db)
+    .await
+    .context("reading the plan before")?;
+    let mut previous = Previous::default();
+    for (date, line_key, qty, expected_on) in rows {
+        previous.whole |= date == business_date.to_string();
+        let expected_on = expected_on.parse().context("column expected_on of reorder_line")?;
+        let key = key_without_date(&line_key).to_owned();
+        previous.lines.insert(key, PreviousLine { qty, expected_on });
     }
+    Ok(previous)
 }
 
 async fn write(db: &mut Db, rows: &RunRows) -> anyhow::Result<()> {
     let run_id: Arc<str> = rows.run.run_id().into();
-    for table in RUN_TABLES {
-        let delete = format!("DELETE FROM {table} WHERE run_id = $1");
-        db::query(AssertSqlSafe(delete)).bind(&*run_id).execute(db).await?;
-    }
+    delete(db, &run_id).await?;
     faults::point("publish.after_deletes")?;
     write_forecasts(db, &run_id, rows).await?;
     faults::point("publish.after_forecasts")?;
@@ -140,6 +143,31 @@ async fn write(db: &mut Db, rows: &RunRows) -> anyhow::Result<()> {
     memory::write(db, &rows.run.job, &rows.run.business_date, &rows.memory).await?;
     checkpoint::forget(db, &rows.run.job, &rows.run.business_date).await?;
     write_run(db, &run_id, &rows.run, &plan_digest(rows)).await
+}
+
+async fn delete(db: &mut Db, run_id: &str) -> sqlx::Result<()> {
+    for table in RUN_TABLES {
+        let delete = format!("DELETE FROM {table} WHERE run_id = $1");
+        db::query(AssertSqlSafe(delete)).bind(run_id).execute(db).await?;
+    }
+    Ok(())
+}
+
+/// The approval of a whole plan stands beside those of lines, under the run's name.
+async fn insert_lift(db: &mut Db, run_id: &str, lifted: &Lifted) -> sqlx::Result<()> {
+    db::query(
+        "INSERT INTO approval (line_key, verdict, held_because, old_state, new_state, actor, role, \
+         at, reason) VALUES ($1, 'approve', $2, 'held', 'published', $3, $4, $5, $6)",
+    )
+    .bind(run_id)
+    .bind(&lifted.gates)
+    .bind(&lifted.by.actor.name)
+    .bind(lifted.by.actor.role.as_str())
+    .bind(lifted.by.stamp())
+    .bind(&lifted.reason)
+    .execute(db)
+    .await?;
+    Ok(())
 }
 
 async fn write_run(
@@ -384,7 +412,7 @@ async fn write_measures(db: &mut Db, run_id: &Arc<str>, rows: &RunRows) -> anyho
 }
 
 /// A digest of what readers see of a plan. Two runs with the same digest published the same plan.
-fn plan_digest(rows: &RunRows) -> String {
+pub fn plan_digest(rows: &RunRows) -> String {
     let mut hasher = blake3::Hasher::new();
     let mut text = |text: &str| {
         hasher.update(&(text.len() as u64).to_le_bytes());

@@ -7,6 +7,7 @@ use granary_models::plan::gates::OrderTerms;
 
 use crate::store::gates::TermsKey;
 use crate::store::memory::MemoryRows;
+use crate::store::release::By;
 use crate::store::release::settle::Carried;
 
 /// Everything a run has to say, as rows. Texts that repeat are shared.
@@ -33,6 +34,17 @@ pub struct RunRows {
     pub memory: MemoryRows,
     /// What was released before, as far as the night has a say in it.
     pub carried: Carried,
+    /// Whose word publishes the plan in spite of the gates that held it; `None` where none did.
+    pub lifted: Option<Lifted>,
+}
+
+/// A person's word that a plan which gates held goes out as it stands.
+#[derive(Clone, Debug)]
+pub struct Lifted {
+    pub by: By,
+    pub reason: String,
+    /// Codes of the gates, separated by commas.
+    pub gates: String,
 }
 
 #[derive(Default)]
@@ -50,8 +62,16 @@ pub struct RunRow {
 
 impl RunRow {
     pub fn run_id(&self) -> String {
-        let suffix = if self.held_because.is_empty() { "" } else { "!held" };
-        format!("{}@{}{suffix}", self.job, self.business_date)
+        if self.held_because.is_empty() {
+            format!("{}@{}", self.job, self.business_date)
+        } else {
+            self.run_id_held()
+        }
+    }
+
+    /// Under which a held plan of the same date stands.
+    pub fn run_id_held(&self) -> String {
+        format!("{}@{}!held", self.job, self.business_date)
     }
 
     pub fn state(&self) -> &'static str {

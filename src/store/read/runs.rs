@@ -109,6 +109,18 @@ pub async fn held_beside(db: &mut Db, run: &Run) -> sqlx::Result<Option<Run>> {
     .await
 }
 
+/// The newest held plan of a job, or the one of a date.
+pub async fn newest_held(db: &mut Db, job: &str, date: Option<Day>) -> sqlx::Result<Option<Run>> {
+    db::query_as(
+        "SELECT * FROM run WHERE job = $1 AND state = 'held' \
+           AND ($2 = '' OR business_date = $2) ORDER BY business_date DESC LIMIT 1",
+    )
+    .bind(job)
+    .bind(date.map_or(String::new(), |date| date.to_string()))
+    .fetch_optional(db)
+    .await
+}
+
 /// The newest run of every job, published ones first, by job name.
 pub async fn newest_per_job(db: &mut Db) -> sqlx::Result<Vec<Run>> {
     db::query_as("SELECT * FROM v_run_current ORDER BY job").fetch_all(db).await

@@ -10,6 +10,7 @@ mod commands;
 mod desk;
 mod guard;
 mod life;
+mod lift;
 mod nights;
 mod on_order;
 mod people;

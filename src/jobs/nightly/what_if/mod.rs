@@ -21,8 +21,9 @@ use super::supply::{DefaultsUsed, SupplyBook};
 use super::{horizon, predict};
 use crate::config::{Exit, Job, Refused};
 use crate::export::format;
-use crate::store::Store;
+use crate::store::db::Db;
 use crate::store::read::runs::Run;
+use crate::store::{Store, memory};
 
 pub use change::{Change, PriceChange, minor_units, share};
 
@@ -136,8 +137,10 @@ pub async fn what_if(
     asked.change.check()?;
     let date = run.date().context("the run has no business date")?;
     asked.change.days(date, job.forecast.horizon_days)?;
-    let facts = Facts::pull(store, job, date).await?;
-    let memory = remembered(store, job, date).await?;
+    let mut snapshot = store.snapshot().await?;
+    let facts = Facts::pull(&mut snapshot, job, date).await?;
+    let memory = remembered(&mut snapshot, job, date).await?;
+    drop(snapshot);
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .build()
@@ -151,11 +154,11 @@ pub async fn what_if(
 
 /// What the night of `date` went on with: its own fits when it was a refit, else the memory before
 /// it. `None` where it is forgotten, and everything has to be fitted again.
-async fn remembered(store: &Store, job: &Job, date: Day) -> anyhow::Result<Option<Memory>> {
-    if let Some(own) = store.memory(&job.name, date + 1, 1).await? {
+async fn remembered(db: &mut Db, job: &Job, date: Day) -> anyhow::Result<Option<Memory>> {
+    if let Some(own) = memory::read(db, &job.name, date + 1, 1).await? {
         return Ok(Some(own));
     }
-    store.memory(&job.name, date, job.forecast.refit_days - 1).await
+    memory::read(db, &job.name, date, job.forecast.refit_days - 1).await
 }
 
 fn answer(

@@ -221,14 +221,14 @@ impl Replenish<'_> {
         let qty = self.item.unit.show(advice.qty);
         let text = match advice.action {
             OrderAction::Expedite => {
-                format!("Stock runs short before {from}: {qty} by {to} save {value_minor}.")
+                format!("Stock runs short before {from}: {qty} are wanted by {to}.")
             }
             OrderAction::Chase => format!(
-                "{qty} were due on {from} and are missed; such orders come by {expected}. By {to} \
-                 they save {value_minor}."
+                "{qty} were due on {from} and are missed; such orders come by {expected}, and they \
+                 are wanted by {to}."
             ),
             OrderAction::Postpone => {
-                format!("{qty} due on {from} are soon enough on {to}, which saves {value_minor}.")
+                format!("{qty} due on {from} are soon enough on {to}.")
             }
             OrderAction::Cancel => format!("{qty} due on {from} are not needed."),
             OrderAction::Excess => {

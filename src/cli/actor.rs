@@ -2,21 +2,13 @@
 
 use clap::Args;
 
-use crate::config::{Actor, Exit, Refused, Role, clock};
+use crate::config::{ACTOR_VARIABLE, Actor, Exit, Refused, Role, account, clock};
 use crate::jobs::release::By;
-
-/// The name of the account, where the system tells one.
-pub fn account() -> Option<String> {
-    ["USER", "LOGNAME"]
-        .into_iter()
-        .filter_map(|name| std::env::var(name).ok())
-        .find(|name| !name.trim().is_empty())
-}
 
 #[derive(Args, Clone)]
 pub struct ActorArgs {
     /// Who you are, as it is written down [default: the name of your account].
-    #[arg(long = "as", env = "GRANARY_ACTOR", value_name = "NAME")]
+    #[arg(long = "as", env = ACTOR_VARIABLE, value_name = "NAME")]
     name: Option<String>,
 }
 

@@ -13,6 +13,7 @@ use crate::jobs::timetable::Timetable;
 use crate::store::Store;
 use crate::store::attempt::Moment;
 use crate::store::db::Db;
+use crate::store::read::health::{self, Health, Pages};
 use crate::store::read::series;
 
 /// Under this much free space a night may not fit.
@@ -161,6 +162,26 @@ fn check_job(job: &Job) -> Check {
     }
 }
 
+fn check_health(health: Health) -> Vec<Check> {
+    let pages = match health.pages {
+        Pages::Sound => ok("integrity", "every page is sound"),
+        Pages::Unsound(what) => broken("integrity", what, "restore a backup of the file"),
+        Pages::Checksummed => ok("integrity", "the server keeps checksums of its pages"),
+        Pages::Unchecked => note(
+            "integrity",
+            "the server keeps no checksums: a page that goes bad is not noticed",
+            "run `pg_checksums --enable` while it is stopped",
+        ),
+    };
+    let durable = if health.not_durable.is_empty() {
+        ok("durability", health.version)
+    } else {
+        let detail = format!("{}: {}", health.version, health.not_durable.join(", "));
+        broken("durability", detail, "a power cut takes back what was acknowledged; set it to on")
+    };
+    vec![pages, durable]
+}
+
 async fn check_database(
     db: &mut Db,
     jobs: &std::collections::BTreeMap<String, Job>,
@@ -178,9 +199,8 @@ async fn check_database(
         }
         Err(error) => checks.push(broken("database", error.to_string(), "see the detail")),
     }
-    match series::quick_check(db).await {
-        Ok(answer) if answer == "ok" => checks.push(ok("integrity", "every page is sound")),
-        Ok(answer) => checks.push(broken("integrity", answer, "restore a backup of the file")),
+    match health::of(db).await {
+        Ok(health) => checks.extend(check_health(health)),
         Err(error) => checks.push(broken("integrity", error.to_string(), "restore a backup")),
     }
     match Moment::of(db).await {
@@ -273,7 +293,9 @@ fn check_success(status: &due::JobStatus) -> Check {
         }
         Some(last) if last.outcome == "held" => {
             let detail = format!("{detail}; the plan for {} is held", last.business_date);
-            note("last run", detail, "read it with `granary plan --run …!held` and decide")
+            let advice = "look at it with `granary plan --run 'JOB@DATE!held'`; mend what the gate \
+                          found and run again, or `granary publish JOB --reason …`";
+            note("last run", detail, advice)
         }
         Some(last) if last.outcome == "stale" => {
             note("last run", format!("{detail}; {}", last.detail), "import newer files")

@@ -234,15 +234,6 @@ impl Cli {
     }
 }
 
-/// Who is at the keyboard, for the record: `GRANARY_ACTOR`, else the login name.
-fn person() -> String {
-    std::env::var("GRANARY_ACTOR")
-        .ok()
-        .filter(|name| !name.trim().is_empty())
-        .or_else(actor::account)
-        .unwrap_or_else(|| "someone at this machine".to_owned())
-}
-
 /// Files of sources are read by children that run this program, under limits.
 pub fn read_files_with(program: PathBuf) {
     crate::sources::isolated::read_with(program);

@@ -107,6 +107,7 @@ fn render(report: &Report, style: Style) -> Result<String, std::fmt::Error> {
     if run.is_held() {
         let text = format!("HELD: {} {}", run.held_because, meaning(&run.held_because));
         writeln!(out, "{}", style.alarm(text.trim_end()))?;
+        writeln!(out, "granary publish {} --reason … publishes it as it stands.", run.job)?;
     }
     if let Some(held) = &report.held_run {
         let text = format!(

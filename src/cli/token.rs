@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use super::Global;
 use super::text::{self, Align, Style, Table};
 use crate::config::clock::stamp;
-use crate::config::{Exit, Refused, Role, clock};
+use crate::config::{Exit, Refused, Role, clock, user};
 use crate::store::access::{NewToken, TokenRow};
 
 #[derive(Args)]
@@ -65,7 +65,7 @@ pub async fn run(global: &Global, args: TokenArgs) -> anyhow::Result<Exit> {
                 name: &args.name,
                 role,
                 locations: &args.location,
-                created_by: &super::person(),
+                created_by: &user(),
                 created_at: &stamp(now),
                 expires_at: &expires_at,
             };

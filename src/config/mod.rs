@@ -31,4 +31,4 @@ pub use schedule::{Overlap, Retry, Schedule};
 pub use secret::Secret;
 pub use source::Source;
 pub use tables::{ALL as ALL_TABLES, Column, Dimension, EVENT_KINDS, Form, Kind, Need, Table};
-pub use user::user;
+pub use user::{ACTOR_VARIABLE, account, user};

@@ -1,8 +1,16 @@
+/// The variable that names who gives a command.
+pub const ACTOR_VARIABLE: &str = "GRANARY_ACTOR";
+
+/// The name of the account, where the system tells one.
+pub fn account() -> Option<String> {
+    ["USER", "LOGNAME"].into_iter().find_map(told)
+}
+
 /// Who started this program, as the environment says: for the history, not for permissions.
 pub fn user() -> String {
-    ["USER", "LOGNAME"]
-        .iter()
-        .find_map(|name| std::env::var(name).ok())
-        .filter(|user| !user.is_empty())
-        .unwrap_or_else(|| "unknown".to_owned())
+    told(ACTOR_VARIABLE).or_else(account).unwrap_or_else(|| "unknown".to_owned())
+}
+
+fn told(variable: &str) -> Option<String> {
+    std::env::var(variable).ok().filter(|name| !name.trim().is_empty())
 }

@@ -318,3 +318,36 @@ async fn writers_wait_for_each_other_and_lose_nothing() {
         assert_eq!(n, "150");
     }
 }
+
+/// Our private server does not wait for its disk, and whoever runs such a one has to know.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_tells_what_a_database_would_lose() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for address in addresses(folder.path(), "patient").await {
+        let output = Command::new(env!("CARGO_BIN_EXE_granary"))
+            .env("GRANARY_DB", &address)
+            .args(["--json", "--jobs", "jobs", "doctor"])
+            .stdin(Stdio::null())
+            .output()
+            .expect("the program starts");
+        let told: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        let check = |what: &str| {
+            let checks = told["checks"].as_array().expect("checks");
+            let found = checks.iter().find(|check| check["what"] == what).expect(what);
+            let text = |name: &str| found[name].as_str().expect(name).to_owned();
+            (text("state"), text("detail"))
+        };
+        let (state, detail) = check("durability");
+        let (pages, _) = check("integrity");
+        match dialect(&address) {
+            Dialect::Sqlite => {
+                assert_eq!((state.as_str(), pages.as_str()), ("ok", "ok"), "{told}");
+                assert!(detail.starts_with("SQLite 3."), "{detail}");
+            }
+            Dialect::Postgres => {
+                assert_eq!((state.as_str(), output.status.code()), ("broken", Some(1)), "{told}");
+                assert!(detail.contains("fsync is off"), "{detail}");
+            }
+        }
+    }
+}

@@ -4,7 +4,7 @@ use granary_models::plan::life::LineEvent;
 use granary_models::plan::line::LineState;
 use granary_models::plan::release::{Judgement, Offer, same_person};
 
-use super::{By, Said, Subject, checked_text, rules_of};
+use super::{By, Said, Subject, checked_text, nothing_published, rules_of};
 use crate::config::{Exit, Refused};
 use crate::store::Store;
 use crate::store::db::Db;
@@ -114,8 +114,7 @@ pub async fn approve_all(
 ) -> anyhow::Result<Vec<Said>> {
     let mut db = store.write().await?;
     let Some(run) = release::current_run(&mut db, &filter.job).await? else {
-        let message = format!("no plan of job {:?} is published", filter.job);
-        return Err(Refused::new(Exit::Usage, message).into());
+        return Err(nothing_published(&mut db, &filter.job).await?.into());
     };
     let rules = rules_of(&mut db, &run).await?.rules;
     let words = Words::of_date(&mut db, &run.business_date, &by.stamp()).await?;

@@ -19,7 +19,7 @@ use serde::Serialize;
 use crate::config::{Exit, Refused};
 use crate::sources::parse;
 use crate::store::db::Db;
-use crate::store::read::runs::Run;
+use crate::store::read::runs::{self, Run};
 use crate::store::release::lines::{self, PlanLine, Which};
 use crate::store::release::words::Words;
 use crate::store::release::{self};
@@ -114,6 +114,18 @@ fn checked_qty(qty: i64, least: i64) -> Result<i64, Refused> {
 const TEXT_MAX: usize = 1000;
 
 /// A text that somebody gave and that others will read.
+/// Why nothing of a job can be approved or sent out.
+async fn nothing_published(db: &mut Db, job: &str) -> anyhow::Result<Refused> {
+    let held = match runs::newest_held(db, job, None).await? {
+        Some(held) => {
+            let (date, gates) = (held.business_date, held.held_because);
+            format!("; the one for {date} is held by {gates}, see `granary publish`")
+        }
+        None => String::new(),
+    };
+    Ok(Refused::new(Exit::Usage, format!("no plan of job {job:?} is published{held}")))
+}
+
 pub(crate) fn checked_text(what: &str, text: &str) -> Result<String, Refused> {
     let text = text.trim();
     let wrong = if text.is_empty() {

@@ -8,7 +8,7 @@ use granary_models::plan::release::{Judgement, ReleaseRules, Wanted};
 use serde::Serialize;
 
 use super::offer::{Basis, line_of};
-use super::{By, rules_of};
+use super::{By, nothing_published, rules_of};
 use crate::config::{Exit, Operation, Refused, faults};
 use crate::store::Store;
 use crate::store::db::{self, Db};
@@ -156,7 +156,7 @@ pub async fn release(store: &Store, by: &By, wish: &Wish) -> anyhow::Result<Rele
 async fn releasable(db: &mut Db, wish: &Wish) -> anyhow::Result<Run> {
     let refuse = |exit, message: String| Err(Refused::new(exit, message).into());
     let Some(run) = release::current_run(db, &wish.job).await? else {
-        return refuse(Exit::Usage, format!("no plan of job {:?} is published", wish.job));
+        return Err(nothing_published(db, &wish.job).await?.into());
     };
     if let Some(date) = wish.date.filter(|date| date.to_string() != run.business_date) {
         let newest = &run.business_date;

@@ -6,6 +6,7 @@
 
 pub mod advice;
 pub mod effects;
+pub mod health;
 pub mod history;
 pub mod jobs;
 pub mod lines;

@@ -1,6 +1,6 @@
 //! Long tables in pieces, and the ids there are: for exports and for "did you mean".
 
-use crate::store::db::{self, Db, Dialect};
+use crate::store::db::{self, Db};
 use serde::Serialize;
 use sqlx::FromRow;
 
@@ -110,14 +110,6 @@ pub async fn freshness(db: &mut Db) -> sqlx::Result<Freshness> {
     )
     .fetch_one(db)
     .await
-}
-
-/// SQLite's own check of its pages; `ok` or what is wrong. PostgreSQL checks pages as it reads them.
-pub async fn quick_check(db: &mut Db) -> sqlx::Result<String> {
-    match db.dialect() {
-        Dialect::Sqlite => db::query_scalar("PRAGMA quick_check(1)").fetch_one(db).await,
-        Dialect::Postgres => Ok("ok".to_owned()),
-    }
 }
 
 /// Applied migrations: version and whether each went through.

@@ -44,9 +44,8 @@ pub fn hold_lines(lines: &mut [ReorderLine], limits: &GateLimits) -> Vec<(usize,
 /// otherwise of the largest demand.
 pub fn quantity_cap(line: &ReorderLine, limits: &GateLimits) -> Option<i64> {
     let facts = &line.facts;
-    let new = facts.history_days.is_some_and(|days| days < limits.new_item_days);
     let times = limits.max_times_largest_demand;
-    let seen = facts.largest_demand_seen.filter(|_| !new);
+    let seen = facts.largest_demand_seen.filter(|_| !line_gates::is_new(line, limits));
     let of_history = (times > 0.0).then(|| {
         let most = (times * seen.unwrap_or(line.qty) as f64).floor() as i64;
         if seen.is_some() { most.max(facts.multiple) } else { most }

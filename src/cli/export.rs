@@ -17,7 +17,7 @@ use crate::export::parquet::ParquetSink;
 use crate::export::xlsx::{ROW_LIMIT, XlsxSink};
 use crate::export::{ExportError, Sink, rows};
 use crate::store::db::Db;
-use crate::store::read::advice;
+use crate::store::read::advice::{self, Wanted};
 use crate::store::read::effects;
 use crate::store::read::lines::{self, LineQuery};
 use crate::store::read::runs::{self, Run};
@@ -209,10 +209,13 @@ async fn write_all<'a>(
                 let found = lines::findings(db, &run.run_id, None, PIECE_ROWS, offset).await?;
                 export_rows::findings(run, found)
             }
-            What::Exceptions => {
-                export_rows::exceptions(run, advice::exceptions(db, &run.run_id, None).await?)
+            What::Exceptions => export_rows::exceptions(
+                run,
+                advice::exceptions(db, &run.run_id, Wanted::All).await?,
+            ),
+            What::Exits => {
+                export_rows::exits(run, advice::exits(db, &run.run_id, Wanted::All).await?)
             }
-            What::Exits => export_rows::exits(run, advice::exits(db, &run.run_id, None).await?),
             What::Kpis => export_rows::kpis(run, runs::kpis(db, &run.run_id).await?),
             What::Drivers => {
                 let learned = effects::effects(db, &run.run_id).await?;

@@ -9,7 +9,7 @@ use super::read::{RunArgs, meaning};
 use super::text::{self, Align, Style, Table};
 use crate::config::Exit;
 use crate::export::format;
-use crate::store::read::advice::{self, OrderException, PlanLimit, StockExit};
+use crate::store::read::advice::{self, OrderException, PlanLimit, StockExit, Wanted};
 use crate::store::read::history::{self, Gone};
 use crate::store::read::lines::{self, FindingGroup, Line, LineQuery, Production, Total};
 use crate::store::read::runs::{self, Kpi, Run};
@@ -76,8 +76,8 @@ pub async fn run(global: &Global, args: PlanArgs) -> anyhow::Result<Exit> {
         kpis: runs::kpis(&mut db, &run.run_id).await?,
         findings: lines::finding_groups(&mut db, &run.run_id).await?,
         production: lines::production(&mut db, &run.run_id, None).await?,
-        order_exceptions: advice::exceptions(&mut db, &run.run_id, None).await?,
-        stock_exits: advice::exits(&mut db, &run.run_id, None).await?,
+        order_exceptions: advice::exceptions(&mut db, &run.run_id, Wanted::All).await?,
+        stock_exits: advice::exits(&mut db, &run.run_id, Wanted::All).await?,
         limits: advice::limits(&mut db, &run.run_id).await?,
         gone: history::gone(&mut db, &run).await?,
         lines_matching: lines::count_lines(&mut db, &query).await?,

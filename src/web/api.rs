@@ -11,7 +11,7 @@ use super::{App, Failure, reading};
 use crate::config::clock;
 use crate::jobs::due::{self, JobStatus};
 use crate::store::db::Db;
-use crate::store::read::advice;
+use crate::store::read::advice::{self, Wanted};
 use crate::store::read::jobs;
 use crate::store::read::lines;
 use crate::store::read::runs::{self, Attempt};
@@ -41,8 +41,8 @@ pub async fn plan(
             "per_page": params.page_size(),
             "pages": matching.max(1).div_euclid(params.page_size())
                 + i64::from(matching.max(1) % params.page_size() > 0),
-            "order_exceptions": advice::exceptions(&mut db, &run.run_id, None).await?,
-            "stock_exits": advice::exits(&mut db, &run.run_id, None).await?,
+            "order_exceptions": advice::exceptions(&mut db, &run.run_id, Wanted::All).await?,
+            "stock_exits": advice::exits(&mut db, &run.run_id, Wanted::All).await?,
             "limits": advice::limits(&mut db, &run.run_id).await?,
             "lines": found,
         }))

@@ -14,7 +14,7 @@ use super::what_if::Question;
 use super::{App, Failure, page_values, reading, sku_charts};
 use crate::export::format;
 use crate::store::db::Db;
-use crate::store::read::advice;
+use crate::store::read::advice::{self, Wanted};
 use crate::store::read::history;
 use crate::store::read::jobs as job_books;
 use crate::store::read::lines::{self, LineQuery, Sort, Total};
@@ -23,7 +23,7 @@ use crate::store::read::sku::{self, Sku};
 
 const FINDINGS_PER_PAGE: i64 = 100;
 /// Rows of advice on the plan page; exports have all.
-const ADVICE_SHOWN: usize = 20;
+const ADVICE_SHOWN: i64 = 20;
 
 /// One kind of line, added up.
 #[derive(Serialize)]
@@ -89,7 +89,6 @@ struct Figure {
 
 fn figures(kpis: &[runs::Kpi], currency: &str) -> Vec<Figure> {
     kpis.iter()
-        .filter(|kpi| kpi.scope.is_empty())
         .map(|kpi| Figure {
             name: kpi.name.trim_end_matches("_minor").replace('_', " "),
             value: format::figure(kpi.value, &kpi.unit, currency),
@@ -162,6 +161,8 @@ pub async fn plan(
         let page = params.page().min(pages);
         let query = LineQuery { offset: (page - 1) * params.page_size(), ..query };
         let page_link = |page: i64| params.link(&[("page", &page.to_string())]) + "#lines";
+        let (all_exceptions, all_exits) = advice::counts(&mut db, &run.run_id).await?;
+        let most = Wanted::Most(ADVICE_SHOWN);
         let values = page_values! {
             active => "plan",
             kinds => sum_kinds(&totals),
@@ -169,12 +170,14 @@ pub async fn plan(
             lines_total => totals.iter().map(|total| total.lines).sum::<i64>(),
             held_total => totals.iter().filter(|total| total.state == "held")
                 .map(|total| total.lines).sum::<i64>(),
-            figures => figures(&runs::kpis(&mut db, &run.run_id).await?, &currency),
+            figures => figures(&runs::kpis_of_plan(&mut db, &run.run_id).await?, &currency),
             counts => run.counts(),
             findings => lines::finding_groups(&mut db, &run.run_id).await?,
             production => lines::production(&mut db, &run.run_id, None).await?,
-            order_exceptions => advice::exceptions(&mut db, &run.run_id, None).await?,
-            stock_exits => advice::exits(&mut db, &run.run_id, None).await?,
+            order_exceptions => advice::exceptions(&mut db, &run.run_id, most).await?,
+            order_exceptions_all => all_exceptions,
+            stock_exits => advice::exits(&mut db, &run.run_id, most).await?,
+            stock_exits_all => all_exits,
             limits => advice::limits(&mut db, &run.run_id).await?,
             gone => history::gone(&mut db, &run).await?,
             advice_shown => ADVICE_SHOWN,

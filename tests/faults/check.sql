@@ -31,7 +31,9 @@ SELECT 'attempt ' || a.attempt_id || ' published ' || a.job || ' ' || a.business
 FROM run_attempt a
 WHERE a.outcome = 'published'
   AND NOT EXISTS (SELECT 1 FROM run r WHERE r.job = a.job AND r.business_date = a.business_date
-                    AND r.state = 'published');
+                    AND r.state = 'published')
+  AND NOT EXISTS (SELECT 1 FROM purge_log p WHERE p.table_name = 'run'
+                    AND a.business_date < p.before);
 
 -- check: rows_have_their_run
 SELECT t.name || ' of ' || t.run_id

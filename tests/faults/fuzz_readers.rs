@@ -124,7 +124,7 @@ fn worker() {
     let limit = Some(MEMORY_BYTES);
     let limit = rustix::process::Rlimit { current: limit, maximum: limit };
     rustix::process::setrlimit(rustix::process::Resource::As, limit).expect("a limit");
-    let deadline = Instant::now() + Duration::from_secs(number("GRANARY_FUZZ_SECONDS", 20));
+    let deadline = Instant::now() + Duration::from_secs(number("GRANARY_FUZZ_SECONDS", 60));
     let folder = tempfile::tempdir().expect("a folder");
     let mut random = Random::new(seed.parse().expect("a seed"));
     let targets = targets();
@@ -157,7 +157,7 @@ fn no_reader_panics() {
     if std::env::var_os("GRANARY_FUZZ_WORKER").is_some() {
         return;
     }
-    let seconds = number("GRANARY_FUZZ_SECONDS", 20);
+    let seconds = number("GRANARY_FUZZ_SECONDS", 60);
     let seed = number("GRANARY_FUZZ_SEED", u64::from(std::process::id()) << 20);
     eprintln!("seed {seed}, {seconds} seconds (GRANARY_FUZZ_SEED, GRANARY_FUZZ_SECONDS)");
     let deadline = Instant::now() + Duration::from_secs(seconds);

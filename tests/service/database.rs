@@ -351,3 +351,21 @@ async fn the_doctor_tells_what_a_database_would_lose() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_is_used_again() {
+    let Some(server) = Server::shared() else { return };
+    let address = server.create("again").await;
+    let store = support::database::open(&address).await;
+    let pid = async |sql: &'static str| -> i64 {
+        let mut db = store.snapshot().await.expect("a snapshot");
+        db::query_scalar(sql).fetch_one(&mut db).await.expect(sql)
+    };
+    let mut pids = std::collections::BTreeSet::new();
+    for _ in 0..30 {
+        pids.insert(pid("SELECT CAST(pg_backend_pid() AS BIGINT)").await);
+    }
+    // One that is still on its way back is not waited for.
+    assert!(pids.len() <= 8, "thirty reads one after another took {} connections", pids.len());
+    store.close().await;
+}

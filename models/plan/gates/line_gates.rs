@@ -160,7 +160,7 @@ fn shelf_life(line: &ReorderLine, limits: &GateLimits) -> Option<Finding> {
 }
 
 /// Fewer days than the limit, or none at all where goods are bought or made.
-fn is_new(line: &ReorderLine, limits: &GateLimits) -> bool {
+pub(super) fn is_new(line: &ReorderLine, limits: &GateLimits) -> bool {
     let few = match line.facts.history_days {
         Some(days) => days < limits.new_item_days,
         None => limits.new_item_days > 0 && line.kind != SupplyKind::Transfer,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection, PgConnection, PgPool, SqliteConnection};
+use sqlx::{Connection, PgConnection, PgPool, Row, SqliteConnection};
 
 use super::{Dialect, Pools, schema};
 use crate::config::{Exit, Refused, Secret};
@@ -105,13 +105,12 @@ fn pool_options() -> PgPoolOptions {
         .max_lifetime(Duration::from_secs(15 * 60))
         .idle_timeout(Duration::from_secs(60))
         // A connection that came back with an open transaction, or dead, is not handed out: outside of
-        // a transaction the statement is its own transaction's first.
+        // a transaction the statement is its own transaction's first. In one message, since a prepared
+        // statement's transaction begins when it is parsed and not when it is executed.
         .before_acquire(|connection, _| {
             Box::pin(async move {
-                let clean: Result<bool, sqlx::Error> =
-                    sqlx::query_scalar("SELECT now() = statement_timestamp()")
-                        .fetch_one(connection)
-                        .await;
+                let asked = sqlx::raw_sql("SELECT now() = statement_timestamp()");
+                let clean = asked.fetch_one(connection).await.and_then(|row| row.try_get(0));
                 Ok(clean.unwrap_or(false))
             })
         })

@@ -63,49 +63,77 @@ pub struct PlanLimit {
     pub price: f64,
 }
 
-/// Of one item at one location.
+/// Which rows of advice are wanted.
 #[derive(Clone, Copy, Debug)]
-pub struct Place<'a> {
-    pub item_id: &'a str,
-    pub location_id: &'a str,
+pub enum Wanted<'a> {
+    All,
+    /// So many, the most valuable first.
+    Most(i64),
+    /// Of one item at one location.
+    Place {
+        item_id: &'a str,
+        location_id: &'a str,
+    },
 }
 
-/// Advice on open orders, the most valuable first; `None` for all places.
+impl<'a> Wanted<'a> {
+    fn place(self) -> (Option<&'a str>, Option<&'a str>) {
+        match self {
+            Wanted::Place { item_id, location_id } => (Some(item_id), Some(location_id)),
+            _ => (None, None),
+        }
+    }
+
+    fn limit(self) -> i64 {
+        if let Wanted::Most(rows) = self { rows } else { i64::MAX }
+    }
+}
+
+/// How many rows of advice a run has: on open orders, and on stock that should go.
+pub async fn counts(db: &mut Db, run_id: &str) -> sqlx::Result<(i64, i64)> {
+    db::query_as(
+        "SELECT (SELECT count(*) FROM order_exception WHERE run_id = $1), \
+         (SELECT count(*) FROM stock_exit WHERE run_id = $1)",
+    )
+    .bind(run_id)
+    .fetch_one(db)
+    .await
+}
+
+/// Advice on open orders, the most valuable first.
 pub async fn exceptions(
     db: &mut Db,
     run_id: &str,
-    place: Option<Place<'_>>,
+    wanted: Wanted<'_>,
 ) -> sqlx::Result<Vec<OrderException>> {
     db::query_as(
         "SELECT e.*, coalesce(i.name, '') AS item_name, \
            coalesce(i.qty_decimals, 0) AS qty_decimals, coalesce(i.base_uom, 'each') AS base_uom \
          FROM order_exception e LEFT JOIN item i ON i.item_id = e.item_id \
          WHERE e.run_id = $1 AND ($2 IS NULL OR (e.item_id = $2 AND e.location_id = $3)) \
-         ORDER BY e.value_minor DESC, e.item_id, e.location_id, e.po_id, e.line_no",
+         ORDER BY e.value_minor DESC, e.item_id, e.location_id, e.po_id, e.line_no LIMIT $4",
     )
     .bind(run_id)
-    .bind(place.map(|place| place.item_id))
-    .bind(place.map(|place| place.location_id))
+    .bind(wanted.place().0)
+    .bind(wanted.place().1)
+    .bind(wanted.limit())
     .fetch_all(db)
     .await
 }
 
-/// Stock that should go, the most valuable first; `None` for all places.
-pub async fn exits(
-    db: &mut Db,
-    run_id: &str,
-    place: Option<Place<'_>>,
-) -> sqlx::Result<Vec<StockExit>> {
+/// Stock that should go, the most valuable first.
+pub async fn exits(db: &mut Db, run_id: &str, wanted: Wanted<'_>) -> sqlx::Result<Vec<StockExit>> {
     db::query_as(
         "SELECT e.*, coalesce(i.name, '') AS item_name, \
            coalesce(i.qty_decimals, 0) AS qty_decimals, coalesce(i.base_uom, 'each') AS base_uom \
          FROM stock_exit e LEFT JOIN item i ON i.item_id = e.item_id \
          WHERE e.run_id = $1 AND ($2 IS NULL OR (e.item_id = $2 AND e.location_id = $3)) \
-         ORDER BY e.value_minor DESC, e.item_id, e.location_id",
+         ORDER BY e.value_minor DESC, e.item_id, e.location_id LIMIT $4",
     )
     .bind(run_id)
-    .bind(place.map(|place| place.item_id))
-    .bind(place.map(|place| place.location_id))
+    .bind(wanted.place().0)
+    .bind(wanted.place().1)
+    .bind(wanted.limit())
     .fetch_all(db)
     .await
 }

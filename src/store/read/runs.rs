@@ -154,6 +154,17 @@ pub async fn last_successes(db: &mut Db) -> sqlx::Result<Vec<Attempt>> {
     .await
 }
 
+/// Those of the plan as a whole.
+pub async fn kpis_of_plan(db: &mut Db, run_id: &str) -> sqlx::Result<Vec<Kpi>> {
+    db::query_as(
+        "SELECT name, scope, scope_id, value, unit FROM kpi WHERE run_id = $1 AND scope = '' \
+         ORDER BY scope_id, name",
+    )
+    .bind(run_id)
+    .fetch_all(db)
+    .await
+}
+
 pub async fn kpis(db: &mut Db, run_id: &str) -> sqlx::Result<Vec<Kpi>> {
     db::query_as(
         "SELECT name, scope, scope_id, value, unit FROM kpi WHERE run_id = $1 \

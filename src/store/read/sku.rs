@@ -4,7 +4,7 @@ use granary_models::calendar::Day;
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 
-use super::advice::{self, OrderException, Place, StockExit};
+use super::advice::{self, OrderException, StockExit, Wanted};
 use super::history;
 use super::lines::{self, FindingRow, Line, LineQuery, Production, Step};
 use super::runs::Run;
@@ -204,7 +204,7 @@ pub async fn load(
     item_id: &str,
     location_id: &str,
 ) -> anyhow::Result<Option<Sku>> {
-    let place = Place { item_id, location_id };
+    let place = Wanted::Place { item_id, location_id };
     let item = item(db, item_id).await?;
     let location = location(db, location_id).await?;
     let mut lines_of_sku = Vec::new();
@@ -243,8 +243,8 @@ pub async fn load(
         projection: projection(db, run, item_id, location_id).await?,
         lines: lines_of_sku,
         production,
-        exceptions: advice::exceptions(db, &run.run_id, Some(place)).await?,
-        exits: advice::exits(db, &run.run_id, Some(place)).await?,
+        exceptions: advice::exceptions(db, &run.run_id, place).await?,
+        exits: advice::exits(db, &run.run_id, place).await?,
         findings: findings(db, run, item_id, location_id).await?,
         run: run.clone(),
     };

@@ -3,6 +3,8 @@
 
 mod calendars;
 mod case;
+#[path = "../invariants.rs"]
+mod invariants;
 mod parquets;
 mod random;
 mod texts;
@@ -153,6 +155,11 @@ fn no_file_gets_through_unaccounted_for() {
         .map(|(at, _, _, wrong)| format!("{}: {wrong}", cases[*at].file))
         .collect();
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    for database in ["0.db", "1.db"] {
+        let address = folder.path().join(database).display().to_string();
+        runtime.block_on(invariants::assert_sound(&address, "hostile files"));
+    }
     // Afterwards the same databases take honest files of every kind, under the same limits.
     for (at, honest) in honest().into_iter().enumerate() {
         for database in ["0.db", "1.db"] {

@@ -179,7 +179,15 @@ fn check_health(health: Health) -> Vec<Check> {
         let detail = format!("{}: {}", health.version, health.not_durable.join(", "));
         broken("durability", detail, "a power cut takes back what was acknowledged; set it to on")
     };
-    vec![pages, durable]
+    let roles = health.without_role.map(|missing| match missing.as_slice() {
+        [] => ok("roles", "they know every table"),
+        missing => broken(
+            "roles",
+            format!("granary_engine may not read {}", missing.join(", ")),
+            "run `granary roles --apply` as the owner; every migration asks for it",
+        ),
+    });
+    [pages, durable].into_iter().chain(roles).collect()
 }
 
 async fn check_database(

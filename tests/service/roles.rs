@@ -10,6 +10,7 @@ use granary::jobs::import::{ImportOptions, import_files};
 use granary::jobs::nightly::{self, RunOptions};
 use granary::sources::Map;
 use granary::store::Store;
+use granary::store::read::health;
 use granary::store::roles::{ByLocation, OWNER, RolePage};
 use granary_models::calendar::Day;
 use sqlx::postgres::PgConnectOptions;
@@ -181,4 +182,13 @@ async fn a_login_sees_its_locations_and_the_night_goes_on() {
     assert!(all.len() >= 2, "{all:?}");
     assert_eq!(seen("wang").await, ["S1"]);
     assert_eq!(seen("night").await, all);
+
+    // The doctor tells of a table that came after the roles.
+    let without_role = async || {
+        let mut db = store.snapshot().await.expect("a snapshot");
+        health::of(&mut db).await.expect("an answer").without_role
+    };
+    assert_eq!(without_role().await, Some(Vec::new()));
+    run(&mut connection, "CREATE TABLE later (id BIGINT)".to_owned()).await.expect("a table");
+    assert_eq!(without_role().await, Some(vec!["later".to_owned()]));
 }

@@ -22,6 +22,9 @@ pub struct Health {
     pub pages: Pages,
     /// Settings under which a power cut takes back what was acknowledged.
     pub not_durable: Vec<String>,
+    /// Tables that the engine's role does not know, where PostgreSQL has our roles: they came with a
+    /// migration after the roles were made. `None` where there are no roles.
+    pub without_role: Option<Vec<String>>,
 }
 
 /// # Errors
@@ -33,7 +36,8 @@ pub async fn of(db: &mut Db) -> sqlx::Result<Health> {
                 db::query_scalar("SELECT sqlite_version()").fetch_one(&mut *db).await?;
             let found: String = db::query_scalar("PRAGMA quick_check(1)").fetch_one(db).await?;
             let pages = if found == "ok" { Pages::Sound } else { Pages::Unsound(found) };
-            Ok(Health { version: format!("SQLite {version}"), pages, not_durable: Vec::new() })
+            let version = format!("SQLite {version}");
+            Ok(Health { version, pages, not_durable: Vec::new(), without_role: None })
         }
         Dialect::Postgres => {
             let settings: (String, String, String, String, String) = db::query_as(
@@ -41,7 +45,7 @@ pub async fn of(db: &mut Db) -> sqlx::Result<Health> {
                  current_setting('fsync'), current_setting('full_page_writes'), \
                  current_setting('synchronous_commit')",
             )
-            .fetch_one(db)
+            .fetch_one(&mut *db)
             .await?;
             let (version, checksums, fsync, full_page_writes, synchronous_commit) = settings;
             let pages = if checksums == "on" { Pages::Checksummed } else { Pages::Unchecked };
@@ -52,7 +56,30 @@ pub async fn of(db: &mut Db) -> sqlx::Result<Health> {
             ];
             let off = wanted_on.into_iter().filter(|(_, value)| value == "off");
             let not_durable = off.map(|(name, _)| format!("{name} is off")).collect();
-            Ok(Health { version: format!("PostgreSQL {version}"), pages, not_durable })
+            let version = format!("PostgreSQL {version}");
+            Ok(Health { version, pages, not_durable, without_role: without_role(db).await? })
         }
     }
+}
+
+async fn without_role(db: &mut Db) -> sqlx::Result<Option<Vec<String>>> {
+    const ENGINE: &str = "granary_engine";
+    let made: i64 = db::query_scalar("SELECT count(*) FROM pg_roles WHERE rolname = $1")
+        .bind(ENGINE)
+        .fetch_one(&mut *db)
+        .await?;
+    if made == 0 {
+        return Ok(None);
+    }
+    // The address of `run` says which schema is ours.
+    let missing = db::query_scalar(
+        "SELECT CAST(c.relname AS TEXT) FROM pg_class c \
+         WHERE c.relkind = 'r' AND c.relnamespace = \
+           (SELECT r.relnamespace FROM pg_class r WHERE r.oid = to_regclass('run')) \
+           AND NOT has_table_privilege($1, c.oid, 'SELECT') ORDER BY c.relname",
+    )
+    .bind(ENGINE)
+    .fetch_all(db)
+    .await?;
+    Ok(Some(missing))
 }

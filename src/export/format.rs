@@ -95,7 +95,7 @@ pub fn figure(value: f64, unit: &str, currency: &str) -> String {
         "share" | "fraction" | "ratio" | "probability" => percent(value),
         "minor" if value.is_finite() => money(value.round() as i64, currency),
         "" => real_quantity(value, 0),
-        unit => format!("{} {unit}", real_quantity(value, 0)),
+        unit => format!("{} {}", real_quantity(value, 0), unit.replace('_', " ")),
     };
     if rest.is_empty() { number } else { format!("{number} {rest}") }
 }

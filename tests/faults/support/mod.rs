@@ -98,10 +98,15 @@ pub fn granary(db: &Path, jobs: &Path) -> Command {
     command
 }
 
-/// A copy of a database that no process has open, in a folder of its own.
+/// A copy of a database that no process has open, in a folder of its own. A command that has just ended
+/// may have left what it wrote in the log beside the file.
 pub fn copy(db: &Path) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("granary.db");
     std::fs::copy(db, &path).expect("a copy");
+    let log = |of: &Path| PathBuf::from(format!("{}-wal", of.display()));
+    if log(db).exists() {
+        std::fs::copy(log(db), log(&path)).expect("a copy of its log");
+    }
     (folder, path)
 }

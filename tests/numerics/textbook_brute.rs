@@ -245,15 +245,24 @@ proptest! {
             }).sum()
         };
         prop_assert!(close(cost(&got.service_times).expect("feasible"), got.cost_rate), "{got:?}");
+        // No stage can promise more than everything on the longest way to it takes.
+        let mut longest = vec![0; stages.len()];
+        for _ in &stages {
+            for k in 0..stages.len() {
+                let inbound = arcs.iter().filter(|(_, to)| *to == k).map(|(from, _)| longest[*from])
+                    .fold(stages[k].external_inbound_service_time, usize::max);
+                longest[k] = inbound + stages[k].processing_time;
+            }
+        }
         let mut times = vec![0; stages.len()];
         let mut least = f64::INFINITY;
         'all: loop {
             if let Some(cost) = cost(&times) {
                 least = least.min(cost);
             }
-            for time in &mut times {
+            for (time, longest) in times.iter_mut().zip(&longest) {
                 *time += 1;
-                if *time <= 9 {
+                if *time <= *longest {
                     continue 'all;
                 }
                 *time = 0;

@@ -262,12 +262,8 @@ pub async fn lines(db: &mut Db, wanted: &LineQuery) -> sqlx::Result<Vec<Line>> {
     wanted.push_conditions(&mut query);
     let order = wanted.sort.column().replace("units_per_base", UNITS_PER_BASE);
     query.push(" ORDER BY ").push(&order).push(if wanted.descending { " DESC" } else { "" });
-    // The key last: pages of equal values must not show one line twice and another never. Priority is
-    // not named twice, since then no index gives the order.
-    if wanted.sort != Sort::Priority {
-        query.push(", l.priority");
-    }
-    query.push(", l.line_key LIMIT ").push_bind(wanted.limit.unwrap_or(i64::MAX));
+    // The key last: pages of equal values must not show one line twice and another never.
+    query.push(", l.priority, l.line_key LIMIT ").push_bind(wanted.limit.unwrap_or(i64::MAX));
     query.push(" OFFSET ").push_bind(wanted.offset);
     query.of().fetch_all(db).await
 }

@@ -29,6 +29,7 @@ use granary::sources::{Input, Limits, Map};
 use granary_models::calendar::Day;
 
 use random::Random;
+use random::chance::setting;
 
 /// Address space of the worker.
 const MEMORY_BYTES: u64 = 1 << 30;
@@ -104,10 +105,6 @@ fn targets() -> Vec<Target> {
     ]
 }
 
-fn number(variable: &str, usual: u64) -> u64 {
-    std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
-}
-
 /// Where inputs are kept that made a reader panic.
 fn kept() -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fuzz");
@@ -124,7 +121,7 @@ fn worker() {
     let limit = Some(MEMORY_BYTES);
     let limit = rustix::process::Rlimit { current: limit, maximum: limit };
     rustix::process::setrlimit(rustix::process::Resource::As, limit).expect("a limit");
-    let deadline = Instant::now() + Duration::from_secs(number("GRANARY_FUZZ_SECONDS", 60));
+    let deadline = Instant::now() + Duration::from_secs(setting("GRANARY_FUZZ_SECONDS", 60));
     let folder = tempfile::tempdir().expect("a folder");
     let mut random = Random::new(seed.parse().expect("a seed"));
     let targets = targets();
@@ -157,8 +154,8 @@ fn no_reader_panics() {
     if std::env::var_os("GRANARY_FUZZ_WORKER").is_some() {
         return;
     }
-    let seconds = number("GRANARY_FUZZ_SECONDS", 60);
-    let seed = number("GRANARY_FUZZ_SEED", u64::from(std::process::id()) << 20);
+    let seconds = setting("GRANARY_FUZZ_SECONDS", 60);
+    let seed = setting("GRANARY_FUZZ_SEED", u64::from(std::process::id()) << 20);
     eprintln!("seed {seed}, {seconds} seconds (GRANARY_FUZZ_SEED, GRANARY_FUZZ_SECONDS)");
     let deadline = Instant::now() + Duration::from_secs(seconds);
     let (mut tried, mut out_of_memory, mut failed) = (0, 0, Vec::new());

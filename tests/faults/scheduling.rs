@@ -105,9 +105,6 @@ struct Theatre {
     _folder: tempfile::TempDir,
 }
 
-/// The plans of the stand-in have nothing in them.
-const EMPTY_PLANS: [&str; 2] = ["counts_are_the_rows", "forecasts_are_series_times_horizon"];
-
 impl Theatre {
     async fn open(schedule: &str) -> Theatre {
         let folder = tempfile::tempdir().expect("a folder");
@@ -128,7 +125,7 @@ impl Theatre {
     /// What has to hold after every trial.
     async fn check(&self, what: &str) {
         check_books(&self.store, what).await;
-        invariants::assert_sound_but(&self.address, &EMPTY_PLANS, what).await;
+        invariants::assert_sound_but(&self.address, &invariants::EMPTY_PLANS, what).await;
     }
 
     fn script(&self, acts: &[Act]) {

@@ -1,18 +1,17 @@
-//! A small seeded generator (SplitMix64), so that every hostile file can be made again.
+//! Seeded chance, so that every hostile file can be made again.
 
-pub struct Random(u64);
+#[path = "../chance.rs"]
+pub mod chance;
+
+pub struct Random(chance::Random);
 
 impl Random {
     pub fn new(seed: u64) -> Random {
-        Random(seed)
+        Random(chance::Random(seed))
     }
 
     pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        self.0.next()
     }
 
     /// Below `end`, which is not 0.

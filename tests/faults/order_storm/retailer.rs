@@ -10,28 +10,11 @@ use granary::sources::Map;
 use granary::store::Store;
 use granary_models::calendar::Day;
 
-/// SplitMix64 (Steele, Lea & Flood 2014): small, and the same everywhere.
-pub struct Random(pub u64);
+use crate::chance::Random;
 
 impl Random {
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    pub fn below(&mut self, n: u64) -> u64 {
-        self.next() % n
-    }
-
     pub fn chance(&mut self, per_cent: u64) -> bool {
         self.below(100) < per_cent
-    }
-
-    fn unit(&mut self) -> f64 {
-        self.next() as f64 / u64::MAX as f64
     }
 
     /// Knuth's, good for the small means here.
